@@ -1,0 +1,180 @@
+//! What travels beside a message, and the CloudEvent that may be in it.
+
+use bytes::Bytes;
+use cloudstate_protocol::cloudstate as wire;
+use wire::metadata_entry::Value;
+
+/// Entries that travel beside a message: request headers on the way in, response headers on the way out.
+///
+/// Keys are compared without regard to case, may repeat, and keep their order; a text entry and a bytes entry of one key
+/// are different entries.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Metadata {
+    entries: Vec<wire::MetadataEntry>,
+}
+
+impl Metadata {
+    /// No entries.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The first text entry of this key.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.entries
+            .iter()
+            .filter(|entry| entry.key.eq_ignore_ascii_case(key))
+            .find_map(text_of)
+    }
+
+    /// Every text entry of this key, in order.
+    pub fn all<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a str> {
+        self.entries
+            .iter()
+            .filter(move |entry| entry.key.eq_ignore_ascii_case(key))
+            .filter_map(text_of)
+    }
+
+    /// The first bytes entry of this key.
+    pub fn get_bytes(&self, key: &str) -> Option<&Bytes> {
+        self.entries
+            .iter()
+            .filter(|entry| entry.key.eq_ignore_ascii_case(key))
+            .find_map(|entry| match &entry.value {
+                Some(Value::BytesValue(bytes)) => Some(bytes),
+                Some(Value::StringValue(_)) | None => None,
+            })
+    }
+
+    /// Adds a text entry behind the present ones.
+    pub fn append(&mut self, key: impl Into<String>, value: impl Into<String>) {
+        let value = Some(Value::StringValue(value.into()));
+        self.entries.push(wire::MetadataEntry {
+            key: key.into(),
+            value,
+        });
+    }
+
+    /// Adds a bytes entry behind the present ones.
+    pub fn append_bytes(&mut self, key: impl Into<String>, value: impl Into<Bytes>) {
+        let value = Some(Value::BytesValue(value.into()));
+        self.entries.push(wire::MetadataEntry {
+            key: key.into(),
+            value,
+        });
+    }
+
+    /// Removes every entry of this key.
+    pub fn remove(&mut self, key: &str) {
+        self.entries
+            .retain(|entry| !entry.key.eq_ignore_ascii_case(key));
+    }
+
+    /// The keys, in order, repeated as often as they stand there.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().map(|entry| entry.key.as_str())
+    }
+
+    /// Whether there is no entry.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The CloudEvent that these entries describe, if they hold the four that every CloudEvent has.
+    pub fn cloud_event(&self) -> Option<CloudEvent> {
+        CloudEvent::from_metadata(self)
+    }
+
+    pub(crate) fn from_wire(metadata: Option<wire::Metadata>) -> Self {
+        Self {
+            entries: metadata
+                .map(|metadata| metadata.entries)
+                .unwrap_or_default(),
+        }
+    }
+
+    /// Nothing rather than an empty message: the protocol tells the two apart.
+    pub(crate) fn into_wire(self) -> Option<wire::Metadata> {
+        (!self.entries.is_empty()).then_some(wire::Metadata {
+            entries: self.entries,
+        })
+    }
+}
+
+fn text_of(entry: &wire::MetadataEntry) -> Option<&str> {
+    match &entry.value {
+        Some(Value::StringValue(text)) => Some(text),
+        Some(Value::BytesValue(_)) | None => None,
+    }
+}
+
+/// A CloudEvent, read from metadata entries `ce-id`, `ce-source`, `ce-specversion`, `ce-type` and the optional ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CloudEvent {
+    /// `ce-id`.
+    pub id: String,
+    /// `ce-source`.
+    pub source: String,
+    /// `ce-specversion`.
+    pub spec_version: String,
+    /// `ce-type`.
+    pub event_type: String,
+    /// `Content-Type`.
+    pub data_content_type: Option<String>,
+    /// `ce-dataschema`.
+    pub data_schema: Option<String>,
+    /// `ce-subject`.
+    pub subject: Option<String>,
+    /// `ce-time`, RFC 3339.
+    pub time: Option<String>,
+}
+
+impl CloudEvent {
+    fn from_metadata(metadata: &Metadata) -> Option<Self> {
+        let text = |key| metadata.get(key).map(String::from);
+        Some(Self {
+            id: text("ce-id")?,
+            source: text("ce-source")?,
+            spec_version: text("ce-specversion")?,
+            event_type: text("ce-type")?,
+            data_content_type: text("Content-Type"),
+            data_schema: text("ce-dataschema"),
+            subject: text("ce-subject"),
+            time: text("ce-time"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Metadata;
+
+    #[test]
+    fn keys_ignore_case_and_keep_order() {
+        let mut metadata = Metadata::new();
+        metadata.append("X-Trace", "one");
+        metadata.append_bytes("x-trace", &b"raw"[..]);
+        metadata.append("x-trace", "two");
+        assert_eq!(metadata.all("X-TRACE").collect::<Vec<_>>(), ["one", "two"]);
+        assert_eq!(metadata.get_bytes("X-Trace").unwrap(), &b"raw"[..]);
+        metadata.remove("X-trace");
+        assert!(metadata.is_empty());
+        assert_eq!(metadata.into_wire(), None);
+    }
+
+    #[test]
+    fn a_cloud_event_needs_its_four_entries() {
+        let mut metadata = Metadata::new();
+        for key in ["ce-id", "ce-source", "ce-specversion"] {
+            metadata.append(key, key);
+        }
+        assert_eq!(metadata.cloud_event(), None);
+        metadata.append("ce-type", "created");
+        metadata.append("ce-subject", "cart-1");
+        let event = metadata.cloud_event().unwrap();
+        assert_eq!(
+            (event.event_type.as_str(), event.subject.as_deref()),
+            ("created", Some("cart-1"))
+        );
+    }
+}
