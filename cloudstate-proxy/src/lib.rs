@@ -1,1 +1,27 @@
-//! Placeholder.
+//! The Cloudstate proxy: serves a user function to gRPC and HTTP clients, and keeps what its entities store.
+//!
+//! It runs embedded in a service, which the `cloudstate` crate arranges, or as the sidecar program `cloudstate-proxy` of
+//! a user function in any language. Both are the same code behind one trait, [`user_function::UserFunction`].
+//!
+//! A call goes one way: front-end, [`router`], entity host, user function, [`store`]; its answer comes back along the
+//! same way once its events are durable.
+
+pub mod call;
+pub mod catalog;
+pub mod command_line;
+pub mod discovery;
+mod entity;
+mod frontend;
+pub mod logging;
+mod proxy;
+pub mod router;
+mod settings;
+pub mod shutdown;
+pub mod store;
+pub mod transcoding;
+pub mod user_function;
+mod welcome;
+pub mod wire;
+
+pub use proxy::{Proxy, StartError};
+pub use settings::{Settings, parse_duration};

@@ -1,0 +1,132 @@
+//! A call on its way through the proxy, and what becomes of it.
+
+use std::{fmt, sync::Arc};
+
+use bytes::Bytes;
+use cloudstate_protocol::cloudstate::{Metadata, SideEffect, client_action::Action};
+use tonic::Code;
+
+use crate::{catalog::Method, store::StoreError, user_function::UserFunctionError};
+
+/// One request for one method, checked and ready to be routed.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// What is called.
+    pub method: Arc<Method>,
+    /// The encoded request message.
+    pub payload: Bytes,
+    /// What the transport carried beside it, where the user function wants it.
+    pub metadata: Option<Metadata>,
+}
+
+/// What the caller receives.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The encoded response message.
+    pub payload: Bytes,
+    /// What becomes response headers.
+    pub metadata: Option<Metadata>,
+}
+
+/// What an entity made of a command, once its events are durable.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) action: Option<Action>,
+    pub(crate) effects: Vec<SideEffect>,
+}
+
+/// Why a call has no answer.
+///
+/// A refusal is the user function's answer and has only a text. Everything else is trouble on the way, with a status
+/// code that says whether trying again makes sense.
+#[derive(Clone, Debug)]
+pub struct CallError {
+    code: Code,
+    message: String,
+    refusal: bool,
+}
+
+impl CallError {
+    /// Trouble on the way.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            refusal: false,
+        }
+    }
+
+    /// The user function refused the command, with this text.
+    pub fn refused(description: impl Into<String>) -> Self {
+        Self {
+            code: Code::Unknown,
+            message: description.into(),
+            refusal: true,
+        }
+    }
+
+    /// The caller's mistake.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(Code::InvalidArgument, message)
+    }
+
+    /// A limit has been reached.
+    pub fn exhausted(message: impl Into<String>) -> Self {
+        Self::new(Code::ResourceExhausted, message)
+    }
+
+    /// The process is going down.
+    pub(crate) fn stopping() -> Self {
+        Self::new(Code::Unavailable, "the service is stopping")
+    }
+
+    /// The gRPC status code.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// What the caller reads.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Whether this is the user function's own answer.
+    pub fn is_refusal(&self) -> bool {
+        self.refusal
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.code, self.message)
+    }
+}
+
+impl std::error::Error for CallError {}
+
+impl From<StoreError> for CallError {
+    fn from(error: StoreError) -> Self {
+        let code = match &error {
+            StoreError::Conflict { .. } => Code::Aborted,
+            StoreError::Overloaded { .. } => Code::ResourceExhausted,
+            StoreError::Unavailable { .. } | StoreError::Closed => Code::Unavailable,
+            StoreError::Corrupt { .. } => Code::DataLoss,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<UserFunctionError> for CallError {
+    fn from(error: UserFunctionError) -> Self {
+        Self::new(
+            Code::Unavailable,
+            format!("the user function cannot be reached: {error}"),
+        )
+    }
+}
+
+impl From<CallError> for tonic::Status {
+    fn from(error: CallError) -> Self {
+        Self::new(error.code, error.message)
+    }
+}

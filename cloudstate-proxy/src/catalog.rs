@@ -1,0 +1,322 @@
+//! What a user function serves, checked and compiled into the tables that every call goes through.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
+
+use bytestring::ByteString;
+use cloudstate_protocol::{
+    cloudstate::{Entity, EntitySpec, entity_passivation_strategy::Strategy},
+    version,
+};
+use prost_reflect::{DescriptorPool, MethodDescriptor, ServiceDescriptor};
+
+use crate::{
+    transcoding::Transcoder,
+    wire::{KeyExtractor, MessageShape},
+};
+
+/// Everything the proxy knows of the services of one user function.
+#[derive(Debug)]
+pub struct Catalog {
+    /// The services, in the order in which the user function named them.
+    pub services: Vec<Arc<Service>>,
+    /// The descriptors behind them.
+    pub descriptors: DescriptorPool,
+    /// How methods look over HTTP; methods are numbered as in [`Catalog::methods`].
+    pub transcoder: Transcoder,
+    methods: Vec<Arc<Method>>,
+    by_path: HashMap<String, usize>,
+}
+
+/// One service, implemented by one entity type.
+#[derive(Debug)]
+pub struct Service {
+    /// Full name.
+    pub name: String,
+    /// Separates its data from that of other entity types.
+    pub persistence_id: Arc<str>,
+    /// How long an idle entity stays in memory, where the user function says so.
+    pub passivate_after: Option<Duration>,
+    /// What drives its entities.
+    pub kind: EntityKind,
+}
+
+/// The kinds of entity that this proxy drives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntityKind {
+    /// `cloudstate.eventsourced.EventSourced`.
+    EventSourced,
+}
+
+impl EntityKind {
+    /// Every kind, as announced in discovery.
+    pub const SUPPORTED: &[&str] = &[version::EVENT_SOURCED];
+
+    fn from_entity_type(entity_type: &str) -> Option<Self> {
+        (entity_type == version::EVENT_SOURCED).then_some(Self::EventSourced)
+    }
+}
+
+/// One method of a service.
+#[derive(Debug)]
+pub struct Method {
+    /// The service it belongs to, as an index into [`Catalog::services`].
+    pub service: usize,
+    /// Full name of the service.
+    pub service_name: ByteString,
+    /// Simple name.
+    pub name: ByteString,
+    /// What the request must look like.
+    pub request: MessageShape,
+    /// How the entity's id is read from the request.
+    pub key: KeyExtractor,
+    /// `type.googleapis.com/` and the request's full name.
+    pub request_type_url: ByteString,
+    /// `type.googleapis.com/` and the response's full name.
+    pub response_type_url: ByteString,
+}
+
+impl Catalog {
+    /// Checks a specification and compiles it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the specification, not only the first thing.
+    pub fn new(spec: &EntitySpec) -> Result<Self, SpecError> {
+        let mut problems = Problems::default();
+        check_protocol_version(spec, &mut problems);
+        problems.stop_if_any()?;
+        let descriptors = DescriptorPool::decode(spec.proto.clone()).map_err(|error| {
+            SpecError::from(format!(
+                "the descriptor set in EntitySpec.proto cannot be used: {error}"
+            ))
+        })?;
+        if spec.entities.is_empty() {
+            problems.add("the user function serves no entities");
+        }
+
+        let mut services = Vec::new();
+        let mut service_descriptors = Vec::new();
+        let mut methods = Vec::new();
+        let mut by_path = HashMap::new();
+        for entity in &spec.entities {
+            let Some(kind) = check_kind(entity, &mut problems) else {
+                continue;
+            };
+            let Some(descriptor) = descriptors.get_service_by_name(&entity.service_name) else {
+                problems.add(format!(
+                    "service `{}` is not in the descriptor set",
+                    entity.service_name
+                ));
+                continue;
+            };
+            for method in descriptor.methods() {
+                if let Some(compiled) = compile_method(&method, services.len(), &mut problems) {
+                    by_path.insert(
+                        format!("/{}/{}", entity.service_name, method.name()),
+                        methods.len(),
+                    );
+                    methods.push(Arc::new(compiled));
+                }
+            }
+            services.push(Arc::new(Service {
+                name: entity.service_name.clone(),
+                persistence_id: entity.persistence_id.as_str().into(),
+                passivate_after: passivation(entity, &mut problems),
+                kind,
+            }));
+            service_descriptors.push(descriptor);
+        }
+        check_unique(spec, &mut problems);
+        problems.stop_if_any()?;
+        let transcoder = compile_http_rules(&service_descriptors)?;
+        Ok(Self {
+            services,
+            descriptors,
+            transcoder,
+            methods,
+            by_path,
+        })
+    }
+
+    /// The method of a gRPC path such as `/com.example.ShoppingCart/AddItem`.
+    pub fn method_by_path(&self, path: &str) -> Option<&Arc<Method>> {
+        self.by_path.get(path).map(|&index| &self.methods[index])
+    }
+
+    /// The method of this service and simple name.
+    pub fn method(&self, service: &str, name: &str) -> Option<&Arc<Method>> {
+        self.method_by_path(&format!("/{service}/{name}"))
+    }
+
+    /// Whether a service of this name is served.
+    pub fn has_service(&self, name: &str) -> bool {
+        self.services.iter().any(|service| service.name == name)
+    }
+
+    /// Every method, service by service, in order of declaration.
+    pub fn methods(&self) -> &[Arc<Method>] {
+        &self.methods
+    }
+}
+
+fn check_protocol_version(spec: &EntitySpec, problems: &mut Problems) {
+    let (major, minor) = spec.service_info.as_ref().map_or((0, 0), |info| {
+        (info.protocol_major_version, info.protocol_minor_version)
+    });
+    if (major, minor) != (version::MAJOR, version::MINOR) {
+        problems.add(format!(
+            "the user function speaks protocol {major}.{minor}, this proxy speaks {}.{}: use a support library of that \
+             protocol version",
+            version::MAJOR,
+            version::MINOR
+        ));
+    }
+}
+
+fn check_kind(entity: &Entity, problems: &mut Problems) -> Option<EntityKind> {
+    let kind = EntityKind::from_entity_type(&entity.entity_type);
+    if kind.is_none() {
+        problems.add(format!(
+            "service `{}` has entity type `{}`, which this proxy does not support; it supports {}",
+            entity.service_name,
+            entity.entity_type,
+            EntityKind::SUPPORTED.join(", ")
+        ));
+    }
+    kind
+}
+
+fn compile_method(
+    method: &MethodDescriptor,
+    service: usize,
+    problems: &mut Problems,
+) -> Option<Method> {
+    let name = method.full_name();
+    if method.is_client_streaming() || method.is_server_streaming() {
+        problems.add(format!(
+            "method `{name}` streams, which event-sourced entities cannot: make it unary"
+        ));
+        return None;
+    }
+    let input = method.input();
+    let key = match KeyExtractor::new(&input) {
+        Ok(Some(key)) => key,
+        Ok(None) => {
+            problems.add(format!(
+                "method `{name}` takes `{}`, which has no field marked `(cloudstate.entity_key) = true`, so that no \
+                 entity can be found for it",
+                input.full_name()
+            ));
+            return None;
+        }
+        Err(error) => {
+            problems.add(format!("method `{name}`: {error}"));
+            return None;
+        }
+    };
+    Some(Method {
+        service,
+        service_name: method.parent_service().full_name().into(),
+        name: method.name().into(),
+        request: MessageShape::new(&input),
+        key,
+        request_type_url: format!("type.googleapis.com/{}", input.full_name()).into(),
+        response_type_url: format!("type.googleapis.com/{}", method.output().full_name()).into(),
+    })
+}
+
+fn passivation(entity: &Entity, problems: &mut Problems) -> Option<Duration> {
+    let Strategy::Timeout(strategy) = entity.passivation_strategy.as_ref()?.strategy.as_ref()?;
+    let timeout = u64::try_from(strategy.timeout)
+        .ok()
+        .filter(|&milliseconds| milliseconds > 0);
+    if timeout.is_none() {
+        problems.add(format!(
+            "service `{}` has a passivation timeout of {} ms; it must be positive",
+            entity.service_name, strategy.timeout
+        ));
+    }
+    timeout.map(Duration::from_millis)
+}
+
+fn check_unique(spec: &EntitySpec, problems: &mut Problems) {
+    let mut names = HashSet::new();
+    let mut persistence_ids = HashSet::new();
+    for entity in &spec.entities {
+        if !names.insert(&entity.service_name) {
+            problems.add(format!(
+                "service `{}` is served by two entities",
+                entity.service_name
+            ));
+        }
+        if entity.persistence_id.is_empty() {
+            problems.add(format!(
+                "service `{}` has no persistence id",
+                entity.service_name
+            ));
+        } else if !persistence_ids.insert(&entity.persistence_id) {
+            problems.add(format!(
+                "persistence id `{}` belongs to two entities, whose data would mix",
+                entity.persistence_id
+            ));
+        }
+    }
+}
+
+fn compile_http_rules(services: &[ServiceDescriptor]) -> Result<Transcoder, SpecError> {
+    Transcoder::new(services).map_err(|errors| SpecError {
+        problems: errors.iter().map(ToString::to_string).collect(),
+    })
+}
+
+/// Why a user function cannot be served.
+#[derive(Clone, Debug)]
+pub struct SpecError {
+    problems: Vec<String>,
+}
+
+impl SpecError {
+    /// Each thing that is wrong.
+    pub fn problems(&self) -> &[String] {
+        &self.problems
+    }
+}
+
+impl From<String> for SpecError {
+    fn from(problem: String) -> Self {
+        Self {
+            problems: vec![problem],
+        }
+    }
+}
+
+impl fmt::Display for SpecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.problems.join("; "))
+    }
+}
+
+impl std::error::Error for SpecError {}
+
+#[derive(Default)]
+struct Problems(Vec<String>);
+
+impl Problems {
+    fn add(&mut self, problem: impl Into<String>) {
+        self.0.push(problem.into());
+    }
+
+    fn stop_if_any(&self) -> Result<(), SpecError> {
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(SpecError {
+                problems: self.0.clone(),
+            })
+        }
+    }
+}

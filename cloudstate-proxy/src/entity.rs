@@ -1,0 +1,214 @@
+//! Live entities: a task and a bounded mailbox for each, from its first command until it has been idle for a while.
+//!
+//! Only the hosts below see both sides, the user function and the store.
+
+pub(crate) mod event_sourced;
+mod inbox;
+
+use std::sync::Arc;
+
+use bytestring::ByteString;
+use cloudstate_protocol::cloudstate::SideEffect;
+use dashmap::{DashMap, Entry};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    call::{Call, CallError, Outcome},
+    catalog::{Method, Service},
+    settings::Settings,
+};
+
+pub(crate) use inbox::Inbox;
+
+/// A command on its way to an entity, with the way back.
+#[derive(Debug)]
+pub(crate) struct Envelope {
+    pub(crate) call: Call,
+    pub(crate) respond: Respond,
+}
+
+/// The way back to a caller.
+#[derive(Debug)]
+pub(crate) struct Respond {
+    caller: oneshot::Sender<Result<Outcome, CallError>>,
+    method: Arc<Method>,
+    abandoned: mpsc::UnboundedSender<Abandoned>,
+}
+
+/// The outcome of a command whose caller has gone away: its events are stored, so its side effects are still due.
+#[derive(Debug)]
+pub(crate) struct Abandoned {
+    pub(crate) method: Arc<Method>,
+    pub(crate) effects: Vec<SideEffect>,
+}
+
+impl Respond {
+    /// A way back, and where the outcome arrives.
+    ///
+    /// The channel of abandoned outcomes needs no bound of its own: each was a request in progress.
+    pub(crate) fn new(
+        method: Arc<Method>,
+        abandoned: mpsc::UnboundedSender<Abandoned>,
+    ) -> (Self, oneshot::Receiver<Result<Outcome, CallError>>) {
+        let (caller, outcome) = oneshot::channel();
+        (
+            Self {
+                caller,
+                method,
+                abandoned,
+            },
+            outcome,
+        )
+    }
+
+    /// Whether the caller has gone away.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.caller.is_closed()
+    }
+
+    /// Answers the caller, or hands on what is still to be done where there is none.
+    pub(crate) fn send(self, result: Result<Outcome, CallError>) {
+        if let Err(Ok(outcome)) = self.caller.send(result)
+            && !outcome.effects.is_empty()
+        {
+            // Fails only when the router is gone, and the process with it.
+            let _ = self.abandoned.send(Abandoned {
+                method: self.method,
+                effects: outcome.effects,
+            });
+        }
+    }
+}
+
+/// What all live entities of a process share: their number is bounded, and they stop together.
+#[derive(Clone, Debug)]
+pub(crate) struct Population {
+    places: Arc<Semaphore>,
+    limit: usize,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Population {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let limit = settings.max_live_entities.get().min(Semaphore::MAX_PERMITS);
+        Self {
+            places: Arc::new(Semaphore::new(limit)),
+            limit,
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        }
+    }
+
+    /// Lets every entity finish what it has begun, and waits for the last one.
+    pub(crate) async fn stop(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+/// The live entities of one service.
+#[derive(Debug)]
+pub(crate) struct LiveEntities {
+    pub(crate) service: Arc<Service>,
+    mailboxes: DashMap<ByteString, mpsc::Sender<Envelope>>,
+    mailbox_size: usize,
+    population: Population,
+}
+
+/// How a new live entity is started: what differs between the kinds of entity.
+pub(crate) trait Host: Send + Sync + 'static {
+    /// Runs an entity until it leaves memory.
+    fn run(self: Arc<Self>, id: ByteString, inbox: Inbox) -> impl Future<Output = ()> + Send;
+
+    /// The entities that it runs.
+    fn live(&self) -> &LiveEntities;
+}
+
+impl LiveEntities {
+    pub(crate) fn new(service: Arc<Service>, settings: &Settings, population: Population) -> Self {
+        Self {
+            service,
+            mailboxes: DashMap::new(),
+            mailbox_size: settings.max_waiting_commands.get(),
+            population,
+        }
+    }
+
+    /// Completes when the process is asked to stop.
+    pub(crate) fn stopping(&self) -> tokio_util::sync::WaitForCancellationFuture<'_> {
+        self.population.stop.cancelled()
+    }
+
+    /// Hands a command to its entity, which is started if it is not live.
+    ///
+    /// The map's lock is held while the command goes into the mailbox, and while an idle entity checks that its mailbox
+    /// is empty before it leaves: no command can fall between the two.
+    pub(crate) fn submit<H: Host>(host: &Arc<H>, id: ByteString, envelope: Envelope) {
+        let this = host.live();
+        let Some(mailbox) = this.mailboxes.get(&id) else {
+            return Self::start(host, id, envelope);
+        };
+        match mailbox.try_send(envelope) {
+            Ok(()) => {}
+            Err(mpsc::error::TrySendError::Full(envelope)) => {
+                let waiting = this.mailbox_size;
+                drop(mailbox);
+                envelope.respond.send(Err(CallError::exhausted(format!(
+                    "{waiting} commands already wait for entity `{id}` of {}; try again later",
+                    this.service.name
+                ))));
+            }
+            Err(mpsc::error::TrySendError::Closed(envelope)) => {
+                drop(mailbox);
+                Self::start(host, id, envelope);
+            }
+        }
+    }
+
+    fn start<H: Host>(host: &Arc<H>, id: ByteString, envelope: Envelope) {
+        let this = host.live();
+        let place = match this.place() {
+            Ok(place) => place,
+            Err(error) => return envelope.respond.send(Err(error)),
+        };
+        match this.mailboxes.entry(id.clone()) {
+            // Another caller was faster.
+            Entry::Occupied(entry) if !entry.get().is_closed() => {
+                drop(entry);
+                Self::submit(host, id, envelope);
+            }
+            entry => {
+                let (mailbox, commands) = mpsc::channel(this.mailbox_size);
+                let inbox = Inbox::new(envelope, commands);
+                let host = Arc::clone(host);
+                this.population.tasks.spawn(async move {
+                    host.run(id, inbox).await;
+                    drop(place);
+                });
+                entry.insert(mailbox);
+            }
+        }
+    }
+
+    fn place(&self) -> Result<OwnedSemaphorePermit, CallError> {
+        if self.population.stop.is_cancelled() {
+            return Err(CallError::stopping());
+        }
+        Arc::clone(&self.population.places).try_acquire_owned().map_err(|_| {
+            CallError::exhausted(format!(
+                "{} entities are in memory, the most that CLOUDSTATE_MAX_LIVE_ENTITIES allows; try again later",
+                self.population.limit
+            ))
+        })
+    }
+
+    /// Takes an entity out of the table unless a command has arrived meanwhile; says whether it is out.
+    pub(crate) fn leave(&self, id: &ByteString, inbox: &Inbox) -> bool {
+        self.mailboxes
+            .remove_if(id, |_, _| inbox.is_empty())
+            .is_some()
+    }
+}

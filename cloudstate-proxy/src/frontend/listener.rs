@@ -1,0 +1,144 @@
+//! The port: accepts connections, serves both HTTP versions on each, and drains them when asked to stop.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use hyper::service::service_fn;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto, graceful::GracefulShutdown},
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::Frontend;
+use crate::settings::Settings;
+
+/// Streams that one HTTP/2 connection may have open at a time.
+const MAX_STREAMS: u32 = 1000;
+/// How long a client may take over the head of an HTTP/1.1 request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// A client that has not answered a ping for this long after the interval is gone.
+const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(20));
+/// Pause after an accept that failed for want of resources, such as file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A bound port that nobody is served on yet.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    socket: TcpListener,
+    address: SocketAddr,
+}
+
+/// A port that is being served.
+#[derive(Debug)]
+pub(crate) struct Serving {
+    address: SocketAddr,
+    stop: CancellationToken,
+    task: JoinHandle<GracefulShutdown>,
+}
+
+impl Listener {
+    pub(crate) async fn bind(settings: &Settings) -> io::Result<Self> {
+        let socket = TcpListener::bind((settings.http_host, settings.http_port)).await?;
+        let address = socket.local_addr()?;
+        Ok(Self { socket, address })
+    }
+
+    pub(crate) fn serve(self, frontend: Arc<Frontend>, settings: &Settings) -> Serving {
+        let stop = CancellationToken::new();
+        let max_connections = settings.max_connections.get().min(Semaphore::MAX_PERMITS);
+        let places = Arc::new(Semaphore::new(max_connections));
+        let task = tokio::spawn(accept(self.socket, frontend, places, stop.clone()));
+        Serving {
+            address: self.address,
+            stop,
+            task,
+        }
+    }
+}
+
+impl Serving {
+    /// Where clients connect.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Accepts nothing more, and waits until the requests in progress have been answered.
+    pub(crate) async fn stop(self) {
+        self.stop.cancel();
+        if let Ok(connections) = self.task.await {
+            connections.shutdown().await;
+        }
+    }
+}
+
+async fn accept(
+    socket: TcpListener,
+    frontend: Arc<Frontend>,
+    places: Arc<Semaphore>,
+    stop: CancellationToken,
+) -> GracefulShutdown {
+    let connections = GracefulShutdown::new();
+    let protocol = Arc::new(protocol());
+    loop {
+        let accepted = tokio::select! {
+            accepted = next(&socket, &places) => accepted,
+            () = stop.cancelled() => return connections,
+        };
+        let (stream, place) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        // A small reply must not wait for the acknowledgement of an earlier one.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY could not be set");
+        }
+        let frontend = Arc::clone(&frontend);
+        let service = service_fn(move |request| Arc::clone(&frontend).answer(request));
+        let connection = protocol
+            .serve_connection(TokioIo::new(stream), service)
+            .into_owned();
+        let connection = connections.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection ended badly");
+            }
+            drop(place);
+        });
+    }
+}
+
+async fn next(
+    socket: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    let place = Arc::clone(places)
+        .acquire_owned()
+        .await
+        .map_err(io::Error::other)?;
+    let (stream, _) = socket.accept().await?;
+    Ok((stream, place))
+}
+
+fn protocol() -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_STREAMS)
+        .keep_alive_interval(KEEP_ALIVE.0)
+        .keep_alive_timeout(KEEP_ALIVE.1);
+    builder
+}

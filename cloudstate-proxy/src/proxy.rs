@@ -1,0 +1,129 @@
+//! Puts the parts together, and takes them down in order.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::task::{self, JoinError};
+
+use crate::{
+    catalog::SpecError,
+    discovery::{Discovered, discover},
+    frontend::{Frontend, Listener, Serving},
+    router::Router,
+    settings::Settings,
+    store::{self, OpenError, Store},
+    user_function::UserFunction,
+    welcome,
+};
+
+/// A proxy that serves clients.
+#[derive(Debug)]
+pub struct Proxy {
+    serving: Serving,
+    router: Router,
+    store: Arc<dyn Store>,
+    drain_timeout: Duration,
+    welcome: String,
+}
+
+impl Proxy {
+    /// Binds the port, discovers the user function, opens the store, and begins to serve.
+    ///
+    /// Waits for a user function that is not there yet. Nobody is served before everything is in place: a connection
+    /// made earlier waits.
+    ///
+    /// # Errors
+    /// The port cannot be bound, the user function cannot be served, or the store cannot be opened.
+    pub async fn start(
+        user_function: Arc<dyn UserFunction>,
+        settings: &Settings,
+    ) -> Result<Self, StartError> {
+        let listener = Listener::bind(settings)
+            .await
+            .map_err(|source| StartError::Bind {
+                address: SocketAddr::new(settings.http_host, settings.http_port),
+                source,
+            })?;
+        let Discovered { catalog, name } = discover(&*user_function).await?;
+        let location = settings.store_location(&name);
+        let store = task::spawn_blocking(move || store::open(&location)).await??;
+        let router = Router::new(catalog, user_function, &store, settings);
+        let frontend = Arc::new(Frontend::new(router.clone(), settings));
+        let serving = listener.serve(frontend, settings);
+        let welcome = welcome::text(
+            router.catalog(),
+            &name,
+            serving.address(),
+            &store.describe(),
+        );
+        Ok(Self {
+            serving,
+            router,
+            store,
+            drain_timeout: settings.drain_timeout,
+            welcome,
+        })
+    }
+
+    /// Where clients connect.
+    pub fn address(&self) -> SocketAddr {
+        self.serving.address()
+    }
+
+    /// What is served, where, from which store, and a request to try: some lines for a person.
+    pub fn welcome(&self) -> &str {
+        &self.welcome
+    }
+
+    /// Prints what [`welcome`](Self::welcome) says, and the line that programs wait for, on stdout.
+    pub fn announce(&self) {
+        use std::io::Write;
+        let ready = format!(
+            "{}cloudstate ready on http://{}\n",
+            self.welcome,
+            self.address()
+        );
+        let mut stdout = io::stdout().lock();
+        // Nobody may be reading; that is no reason not to serve.
+        let _ = stdout
+            .write_all(ready.as_bytes())
+            .and_then(|()| stdout.flush());
+    }
+
+    /// Accepts nothing more, finishes what is in progress for as long as the drain timeout allows, and closes the store.
+    ///
+    /// # Errors
+    /// The store could not be closed in good order. Nothing acknowledged is lost by that.
+    pub async fn stop(self) -> Result<(), store::StoreError> {
+        let drained = tokio::time::timeout(self.drain_timeout, async {
+            self.serving.stop().await;
+            self.router.stop().await;
+        });
+        if drained.await.is_err() {
+            tracing::warn!(after = ?self.drain_timeout, "stopped with requests still in progress");
+        }
+        self.store.close().await
+    }
+}
+
+/// Why a proxy does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The port is taken, or not ours to take.
+    #[error("cannot serve on {address} (HTTP_HOST, HTTP_PORT): {source}")]
+    Bind {
+        /// What was asked for.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The user function's specification is not acceptable; it has been told.
+    #[error("the user function cannot be served: {0}")]
+    Spec(#[from] SpecError),
+    /// The store cannot be used.
+    #[error("the store (CLOUDSTATE_STORE) cannot be opened: {0}")]
+    Store(#[from] OpenError),
+    /// The task that opened the store panicked.
+    #[error("opening the store panicked: {0}")]
+    Panic(#[from] JoinError),
+}

@@ -1,0 +1,228 @@
+//! A user function in another process, over gRPC.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use cloudstate_protocol::cloudstate::{
+    EntitySpec, ProxyInfo, UserFunctionError as ErrorReport,
+    entity_discovery_client::EntityDiscoveryClient,
+    eventsourced::{
+        EventSourcedStreamIn, EventSourcedStreamOut, event_sourced_client::EventSourcedClient,
+    },
+};
+use futures_util::{Sink, Stream, future::BoxFuture};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::PollSender;
+use tonic::{
+    Code, Response, Status, Streaming,
+    transport::{Channel, Endpoint},
+};
+
+use super::{EventSourcedConnection, UserFunction, UserFunctionError};
+
+/// How many messages may wait for the network before [`Sink::poll_ready`] waits.
+const OUTGOING: usize = 32;
+
+/// A user function that is dialled at an address.
+#[derive(Clone, Debug)]
+pub struct RemoteUserFunction {
+    channel: Channel,
+    max_message_size: usize,
+    metadata: bool,
+}
+
+impl RemoteUserFunction {
+    /// Prepares to dial `host:port`; the connection is made when it is first needed, and again whenever it is lost.
+    ///
+    /// `max_message_size` bounds each received message, in bytes. `metadata` says whether commands carry the caller's.
+    ///
+    /// # Errors
+    /// `host` cannot stand in an address.
+    pub fn new(
+        host: &str,
+        port: u16,
+        max_message_size: usize,
+        metadata: bool,
+    ) -> Result<Self, UserFunctionError> {
+        let host = if host.contains(':') {
+            format!("[{host}]")
+        } else {
+            host.to_owned()
+        };
+        let endpoint = Endpoint::from_shared(format!("http://{host}:{port}"))
+            .map_err(|error| {
+                UserFunctionError::new(format!("USER_FUNCTION_HOST `{host}`: {error}"))
+            })?
+            .connect_timeout(Duration::from_secs(5))
+            .tcp_nodelay(true)
+            // Without these, a connection that a firewall has forgotten looks alive for ever.
+            .http2_keep_alive_interval(Duration::from_secs(10))
+            .keep_alive_timeout(Duration::from_secs(10))
+            .keep_alive_while_idle(true)
+            // Every live entity has a stream on this connection; one slow entity must not stop the others.
+            .initial_connection_window_size(16 * 1024 * 1024)
+            .initial_stream_window_size(1024 * 1024);
+        Ok(Self {
+            channel: endpoint.connect_lazy(),
+            max_message_size,
+            metadata,
+        })
+    }
+
+    fn discovery(&self) -> EntityDiscoveryClient<Channel> {
+        EntityDiscoveryClient::new(self.channel.clone())
+            .max_decoding_message_size(self.max_message_size)
+    }
+}
+
+impl UserFunction for RemoteUserFunction {
+    fn discover(&self, proxy: ProxyInfo) -> BoxFuture<'_, Result<EntitySpec, UserFunctionError>> {
+        Box::pin(async move {
+            let spec = self
+                .discovery()
+                .discover(proxy)
+                .await
+                .map_err(from_status)?;
+            Ok(spec.into_inner())
+        })
+    }
+
+    fn report_error(&self, message: String) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            if let Err(status) = self.discovery().report_error(ErrorReport { message }).await {
+                tracing::warn!(%status, "the user function could not be told of its error");
+            }
+        })
+    }
+
+    fn event_sourced(&self) -> BoxFuture<'_, Result<EventSourcedConnection, UserFunctionError>> {
+        let mut client = EventSourcedClient::new(self.channel.clone())
+            .max_decoding_message_size(self.max_message_size);
+        Box::pin(async move {
+            let (sender, receiver) = mpsc::channel(OUTGOING);
+            let opening =
+                Box::pin(async move { client.handle(ReceiverStream::new(receiver)).await });
+            let connection: EventSourcedConnection = Box::pin(RemoteStream::<
+                EventSourcedStreamIn,
+                EventSourcedStreamOut,
+            > {
+                outgoing: PollSender::new(sender),
+                incoming: Incoming::Opening(opening),
+            });
+            Ok(connection)
+        })
+    }
+
+    fn wants_metadata(&self) -> bool {
+        self.metadata
+    }
+}
+
+/// One bidirectional call.
+struct RemoteStream<In, Out> {
+    outgoing: PollSender<In>,
+    incoming: Incoming<Out>,
+}
+
+/// Many gRPC servers send no response headers before their first message, so that waiting for the call to open before
+/// sending init would wait for ever. The opening call is therefore driven from both directions.
+enum Incoming<Out> {
+    Opening(BoxFuture<'static, Result<Response<Streaming<Out>>, Status>>),
+    Open(Box<Streaming<Out>>),
+    Failed(Option<UserFunctionError>),
+}
+
+impl<Out> Incoming<Out> {
+    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Self::Opening(opening) = self {
+            *self = match ready!(opening.as_mut().poll(cx)) {
+                Ok(response) => Self::Open(Box::new(response.into_inner())),
+                Err(status) => Self::Failed(Some(from_status(status))),
+            };
+        }
+        Poll::Ready(())
+    }
+}
+
+impl<In: Send + 'static, Out> Sink<In> for RemoteStream<In, Out> {
+    type Error = UserFunctionError;
+
+    fn poll_ready(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), UserFunctionError>> {
+        let _ = self.incoming.poll_open(cx);
+        self.outgoing.poll_reserve(cx).map_err(|_| ended())
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, message: In) -> Result<(), UserFunctionError> {
+        self.outgoing.send_item(message).map_err(|_| ended())
+    }
+
+    fn poll_flush(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), UserFunctionError>> {
+        // The HTTP/2 connection takes messages as they come; nothing is held back here.
+        let _ = self.incoming.poll_open(cx);
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(
+        mut self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+    ) -> Poll<Result<(), UserFunctionError>> {
+        self.outgoing.close();
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<In: Send + 'static, Out> Stream for RemoteStream<In, Out> {
+    type Item = Result<Out, UserFunctionError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        ready!(self.incoming.poll_open(cx));
+        match &mut self.incoming {
+            Incoming::Opening(_) => Poll::Pending,
+            Incoming::Open(stream) => Pin::new(stream.as_mut())
+                .poll_next(cx)
+                .map(|item| item.map(|message| message.map_err(from_status))),
+            Incoming::Failed(error) => Poll::Ready(error.take().map(Err)),
+        }
+    }
+}
+
+fn ended() -> UserFunctionError {
+    UserFunctionError::new("the user function ended the stream")
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "used as the argument of map_err"
+)]
+fn from_status(status: Status) -> UserFunctionError {
+    use std::error::Error;
+    let cause = status
+        .source()
+        .map(|source| format!(": {}", innermost(source)))
+        .unwrap_or_default();
+    let message = format!("{:?}: {}{cause}", status.code(), status.message());
+    if status.code() == Code::Unavailable && status.source().is_some() {
+        UserFunctionError::unreachable(message)
+    } else {
+        UserFunctionError::new(message)
+    }
+}
+
+fn innermost<'a>(
+    mut error: &'a (dyn std::error::Error + 'static),
+) -> &'a (dyn std::error::Error + 'static) {
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error
+}
