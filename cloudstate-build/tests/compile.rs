@@ -1,5 +1,10 @@
 //! What is written for which `.proto`.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, in its helper functions too"
+)]
+
 use std::{collections::BTreeMap, fs, path::Path};
 
 use prost_reflect::{DescriptorPool, DynamicMessage, Value};

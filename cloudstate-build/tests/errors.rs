@@ -1,5 +1,10 @@
 //! What a broken `.proto` is told.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, in its helper functions too"
+)]
+
 use std::{fs, path::Path};
 
 use cloudstate_build::Error;
@@ -8,7 +13,7 @@ use cloudstate_build::Error;
 fn error_of(text: &str) -> String {
     let root = tempfile::tempdir().unwrap();
     fs::write(root.path().join("shop.proto"), text).unwrap();
-    message(root.path(), compile(root.path(), "shop.proto"))
+    message(root.path(), &compile(root.path(), "shop.proto"))
 }
 
 fn compile(root: &Path, file: &str) -> Error {
@@ -19,7 +24,7 @@ fn compile(root: &Path, file: &str) -> Error {
         .unwrap_err()
 }
 
-fn message(root: &Path, error: Error) -> String {
+fn message(root: &Path, error: &Error) -> String {
     assert_eq!(error.to_string(), format!("{error:?}"));
     error
         .to_string()
@@ -94,7 +99,7 @@ fn an_error_in_an_import_names_the_import() {
         "syntax = \"proto3\";\nmesage Line {}\n",
     )
     .unwrap();
-    let text = message(root.path(), compile(root.path(), "shop.proto"));
+    let text = message(root.path(), &compile(root.path(), "shop.proto"));
     assert!(text.starts_with("lines.proto:2:1: "), "{text}");
 }
 
@@ -108,7 +113,7 @@ fn an_unexpected_end_names_the_last_line() {
 #[test]
 fn a_missing_file_is_named() {
     let root = tempfile::tempdir().unwrap();
-    let error = message(root.path(), compile(root.path(), "cart.proto"));
+    let error = message(root.path(), &compile(root.path(), "cart.proto"));
     assert_eq!(
         error,
         "cart.proto: no such file; paths are relative to the package's directory"
@@ -128,7 +133,7 @@ fn a_file_outside_of_every_include_path_is_told_what_to_add() {
         .compile(&[&file])
         .unwrap_err();
     assert_eq!(
-        message(root.path(), error),
+        message(root.path(), &error),
         "shop.proto: in none of the include paths (`inner`); add its directory with `include`"
     );
 }
