@@ -7,13 +7,8 @@
 //! }
 //! ```
 //!
-//! The crate then includes a package by its name:
-//!
-//! ```ignore
-//! mod pb { cloudstate::include_proto!("com.example.shoppingcart"); }
-//! ```
-//!
-//! and finds in `pb`
+//! The crate then includes a package by its name, with
+//! `mod pb { cloudstate::include_proto!("com.example.shoppingcart"); }`, and finds in `pb`
 //!
 //! - every message and enum of the package, as [prost](https://docs.rs/prost) has them: `pb::AddLineItem`. Fields of
 //!   type `bytes` are `bytes::Bytes`, maps are `BTreeMap` (their encoding is the same every time), `google.protobuf.Any`
