@@ -6,9 +6,8 @@ use cloudstate_protocol::cloudstate::{
     Command, Failure,
     client_action::Action,
     eventsourced::{
-        EventSourcedEvent, EventSourcedInit, EventSourcedReply, EventSourcedSnapshot,
-        EventSourcedStreamIn, EventSourcedStreamOut, event_sourced_stream_in::Message as In,
-        event_sourced_stream_out::Message as Out,
+        EventSourcedReply, EventSourcedStreamIn, EventSourcedStreamOut,
+        event_sourced_stream_in::Message as In, event_sourced_stream_out::Message as Out,
     },
 };
 use futures_util::{SinkExt, StreamExt};
