@@ -46,38 +46,31 @@ fn command(program: &Program) -> Command {
         program.version,
         env!("CARGO_PKG_VERSION")
     );
-    let about = format!("Serves {}.", program.services.join(", "));
-    let command = Command::new(program.name.clone())
+    let about = match &*program.services {
+        [] => "Serves nothing: no entity is registered.".into(),
+        services => format!("Serves {}.", services.join(", ")),
+    };
+    // The description of `Settings` is for those who read its documentation.
+    Settings::augment_args(Command::new(program.name.clone()))
         .version(version.trim_start().to_owned())
         .about(about)
-        .after_help(examples(&program.name));
-    Settings::augment_args(command)
+        .long_about(None)
+        .after_help(examples(&program.name))
+        // What is set now may be a secret, and says nothing about the program.
+        .mut_args(|argument| argument.hide_env_values(true))
 }
 
 fn examples(name: &str) -> String {
-    let embedded = format!(
-        "\
-Examples:
-  {name}
-      serve clients on port 9000, store in ./data/{name}
-  {name} --store memory --http-port 0
-      store nothing, and pick a free port
-  RUST_LOG=debug {name}
-      log more; the default is info
-"
-    );
-    let user_function = format!(
-        "\
-  CLOUDSTATE_ROLE=user-function HOST=0.0.0.0 {name}
-      serve a Cloudstate proxy on port 8080
-"
-    );
-    let exit_code = "\nA bad setting ends the program with exit code 78 before a port is bound.";
+    let mut text = String::from("Examples:\n");
     if cfg!(feature = "embedded") {
-        embedded + &user_function + exit_code
-    } else {
-        format!("Examples:\n{user_function}{exit_code}")
+        text += &format!("  {name}\n      serve clients on port 9000, store in ./data/{name}\n");
+        text += &format!("  {name} --store memory --http-port 0\n");
+        text += "      store nothing, and pick a free port\n";
     }
+    text += &format!("  CLOUDSTATE_ROLE=user-function HOST=0.0.0.0 {name}\n");
+    text += "      serve a Cloudstate proxy on port 8080\n";
+    text += &format!("  RUST_LOG=debug {name}\n      log more to stderr; the default is info\n\n");
+    text + "A bad setting ends the program with exit code 78 before a port is bound."
 }
 
 /// Names the setting by both its names, and says what it is for and what it accepts.
@@ -194,6 +187,7 @@ mod tests {
         for (flag, expected) in [("--help", "com.example.Till"), ("--version", "shop 1.2.3")] {
             match settings(&[flag]) {
                 Err(NoSettings::Asked(text)) => {
+                    println!("{}", text.ansi());
                     assert!(text.to_string().contains(expected), "{text}");
                 }
                 other => panic!("{other:?}"),

@@ -1,6 +1,6 @@
 //! Why a service does not start, or stops.
 
-use std::{fmt, io, net::SocketAddr};
+use std::{fmt, io};
 
 use prost::DecodeError;
 
@@ -61,9 +61,10 @@ pub(crate) enum Kind {
     },
     #[error("{0}")]
     Setting(String),
-    #[error("cannot listen on {address} (HOST, PORT)")]
+    #[error("cannot listen on {host}:{port} (HOST, PORT)")]
     Bind {
-        address: SocketAddr,
+        host: String,
+        port: u16,
         source: io::Error,
     },
     #[error("the protocol server failed")]

@@ -123,13 +123,17 @@ async fn run_user_function(
     settings: &Settings,
     shutdown: impl Future<Output = ()>,
 ) -> Result<()> {
-    let address = SocketAddr::new(settings.host, settings.port);
-    let listener = TcpListener::bind(address)
-        .await
-        .map_err(|source| Kind::Bind { address, source })?;
-    let address = listener
-        .local_addr()
-        .map_err(|source| Kind::Bind { address, source })?;
+    let Settings { host, port, .. } = settings;
+    let bound = async {
+        let listener = TcpListener::bind((host.as_str(), *port)).await?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    };
+    let (listener, address) = bound.await.map_err(|source| Kind::Bind {
+        host: host.clone(),
+        port: *port,
+        source,
+    })?;
     announce(&user_function, address);
     server::serve(user_function, listener, settings.limits(), shutdown).await
 }

@@ -1,6 +1,5 @@
 //! Every setting of a service: a flag, an environment variable and a default for each.
 
-use std::net::IpAddr;
 #[cfg(not(feature = "embedded"))]
 use std::time::Duration;
 
@@ -13,6 +12,8 @@ use crate::server::Limits;
 /// A program with a command line of its own flattens them into it (`#[command(flatten)]`) and hands them to
 /// [`Cloudstate::run_until`](crate::Cloudstate::run_until).
 #[derive(Args, Clone, Debug)]
+// The proxy's flattened settings would be a second group of this name.
+#[group(skip)]
 pub struct Settings {
     /// What this process is.
     #[arg(
@@ -24,15 +25,16 @@ pub struct Settings {
     )]
     pub role: Role,
 
-    /// Address of the protocol server, to which a proxy in another process connects.
+    /// Address or host name on which the protocol server listens for a proxy in another process.
+    // Not an address by type: some shells export `HOST` as the machine's name, which must not stop an embedded service.
     #[arg(
         long,
         env = "HOST",
-        value_name = "ADDRESS",
+        value_name = "HOST",
         default_value = "127.0.0.1",
         help_heading = "Role user-function"
     )]
-    pub host: IpAddr,
+    pub host: String,
 
     /// Port of the protocol server; 0 picks a free one.
     #[arg(

@@ -27,10 +27,10 @@ use crate::model::{
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The entity of every conversation that does not say otherwise.
-pub const ID: &str = "entity-1";
+pub(crate) const ID: &str = "entity-1";
 
 /// The model services.
-pub fn user_function() -> UserFunction {
+pub(crate) fn user_function() -> UserFunction {
     Cloudstate::new()
         .register::<Model>()
         .register::<Two>()
@@ -40,18 +40,18 @@ pub fn user_function() -> UserFunction {
 
 /// Where streams are opened.
 #[derive(Clone)]
-pub enum Proxy {
+pub(crate) enum Proxy {
     InProcess(UserFunction),
     Network(EventSourcedClient<Channel>),
 }
 
 impl Proxy {
     /// A proxy of a server that runs until the test ends.
-    pub async fn over_network() -> Self {
+    pub(crate) async fn over_network() -> Self {
         Self::Network(EventSourcedClient::new(connect(user_function()).await))
     }
 
-    pub async fn open(&self) -> Peer {
+    pub(crate) async fn open(&self) -> Peer {
         match self {
             Self::InProcess(user_function) => Peer::InProcess(user_function.event_sourced()),
             Self::Network(client) => {
@@ -64,7 +64,7 @@ impl Proxy {
     }
 
     /// A stream that is opened for the model's entity [`ID`].
-    pub async fn start(&self, snapshot: Option<(i64, &str)>) -> Peer {
+    pub(crate) async fn start(&self, snapshot: Option<(i64, &str)>) -> Peer {
         let mut peer = self.open().await;
         peer.send(init(snapshot)).await;
         peer
@@ -72,7 +72,7 @@ impl Proxy {
 }
 
 /// Starts a server and connects to it.
-pub async fn connect(user_function: UserFunction) -> Channel {
+pub(crate) async fn connect(user_function: UserFunction) -> Channel {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(user_function.serve(listener, pending()));
@@ -84,13 +84,13 @@ pub async fn connect(user_function: UserFunction) -> Channel {
 }
 
 /// Runs a test in process, then over the network.
-pub async fn both_ways(test: impl AsyncFn(Proxy)) {
+pub(crate) async fn both_ways(test: impl AsyncFn(Proxy)) {
     test(Proxy::InProcess(user_function())).await;
     test(Proxy::over_network().await).await;
 }
 
 /// One open stream.
-pub enum Peer {
+pub(crate) enum Peer {
     InProcess(EntityConnection),
     Network(
         Option<mpsc::UnboundedSender<EventSourcedStreamIn>>,
@@ -99,11 +99,11 @@ pub enum Peer {
 }
 
 impl Peer {
-    pub async fn send(&mut self, message: In) {
+    pub(crate) async fn send(&mut self, message: In) {
         self.send_raw(Some(message)).await;
     }
 
-    pub async fn send_raw(&mut self, message: Option<In>) {
+    pub(crate) async fn send_raw(&mut self, message: Option<In>) {
         let message = EventSourcedStreamIn { message };
         match self {
             Self::InProcess(connection) => connection.send(message).await.unwrap(),
@@ -113,7 +113,7 @@ impl Peer {
     }
 
     /// The next message, or none if the stream completed with OK.
-    pub async fn next(&mut self) -> Option<Out> {
+    pub(crate) async fn next(&mut self) -> Option<Out> {
         let next = async {
             match self {
                 Self::InProcess(connection) => connection.next().await,
@@ -124,7 +124,7 @@ impl Peer {
         Some(message.message.expect("a message with content"))
     }
 
-    pub async fn half_close(&mut self) {
+    pub(crate) async fn half_close(&mut self) {
         match self {
             Self::InProcess(connection) => connection.close().await.unwrap(),
             Self::Network(sender, _) => *sender = None,
@@ -132,12 +132,12 @@ impl Peer {
     }
 
     /// Sends a command of the model.
-    pub async fn command(&mut self, id: i64, actions: impl IntoIterator<Item = Action>) {
+    pub(crate) async fn command(&mut self, id: i64, actions: impl IntoIterator<Item = Action>) {
         self.send(command(id, actions)).await;
     }
 
     /// Sends a command of the model, and expects this reply.
-    pub async fn exchange<const N: usize>(
+    pub(crate) async fn exchange<const N: usize>(
         &mut self,
         id: i64,
         actions: [Action; N],
@@ -148,13 +148,13 @@ impl Peer {
     }
 
     /// Half-closes, and expects the stream to complete with nothing more.
-    pub async fn passivate(mut self) {
+    pub(crate) async fn passivate(mut self) {
         self.half_close().await;
         assert_eq!(self.next().await, None);
     }
 
     /// Expects this failure of the whole stream, and its end.
-    pub async fn expect_breakdown(mut self, command_id: i64, description: &str) {
+    pub(crate) async fn expect_breakdown(mut self, command_id: i64, description: &str) {
         let failure = Failure {
             command_id,
             description: description.into(),
@@ -165,7 +165,7 @@ impl Peer {
     }
 }
 
-pub fn init(snapshot: Option<(i64, &str)>) -> In {
+pub(crate) fn init(snapshot: Option<(i64, &str)>) -> In {
     In::Init(EventSourcedInit {
         service_name: <crate::model::EventSourcedTckModel as Service>::NAME.into(),
         entity_id: ID.into(),
@@ -176,18 +176,18 @@ pub fn init(snapshot: Option<(i64, &str)>) -> In {
     })
 }
 
-pub fn event(sequence: i64, value: &str) -> In {
+pub(crate) fn event(sequence: i64, value: &str) -> In {
     In::Event(EventSourcedEvent {
         sequence,
         payload: Some(persisted(value)),
     })
 }
 
-pub fn command(id: i64, actions: impl IntoIterator<Item = Action>) -> In {
+pub(crate) fn command(id: i64, actions: impl IntoIterator<Item = Action>) -> In {
     In::Command(model_command(id, actions))
 }
 
-pub fn model_command(id: i64, actions: impl IntoIterator<Item = Action>) -> Command {
+pub(crate) fn model_command(id: i64, actions: impl IntoIterator<Item = Action>) -> Command {
     let action = |action| RequestAction {
         action: Some(action),
     };
@@ -205,29 +205,29 @@ pub fn model_command(id: i64, actions: impl IntoIterator<Item = Action>) -> Comm
     }
 }
 
-pub fn persisted(value: &str) -> Any {
+pub(crate) fn persisted(value: &str) -> Any {
     Any::pack(&Persisted {
         value: value.into(),
     })
 }
 
-pub fn emit(text: &str) -> Action {
+pub(crate) fn emit(text: &str) -> Action {
     Action::Emit(Value { text: text.into() })
 }
 
-pub fn forward(text: &str) -> Action {
+pub(crate) fn forward(text: &str) -> Action {
     Action::Forward(Value { text: text.into() })
 }
 
-pub fn fail(text: &str) -> Action {
+pub(crate) fn fail(text: &str) -> Action {
     Action::Fail(Value { text: text.into() })
 }
 
-pub fn panic(text: &str) -> Action {
+pub(crate) fn panic(text: &str) -> Action {
     Action::Panic(Value { text: text.into() })
 }
 
-pub fn effect(id: &str, synchronous: bool) -> Action {
+pub(crate) fn effect(id: &str, synchronous: bool) -> Action {
     Action::Effect(Effect {
         id: id.into(),
         synchronous,
@@ -236,13 +236,13 @@ pub fn effect(id: &str, synchronous: bool) -> Action {
 
 /// A reply that a test waits for, apart from its command id.
 #[derive(Clone)]
-pub struct Expected {
+pub(crate) struct Expected {
     answer: Answer,
     reply: EventSourcedReply,
 }
 
 /// An answer with the model's state.
-pub fn state(message: &str) -> Expected {
+pub(crate) fn state(message: &str) -> Expected {
     let response = Response {
         message: message.into(),
     };
@@ -252,7 +252,7 @@ pub fn state(message: &str) -> Expected {
     }))
 }
 
-pub fn forwarded(id: &str) -> Expected {
+pub(crate) fn forwarded(id: &str) -> Expected {
     Expected::new(Answer::Forward(Forward {
         service_name: <<Call as Rpc>::Service as Service>::NAME.into(),
         command_name: Call::NAME.into(),
@@ -261,7 +261,7 @@ pub fn forwarded(id: &str) -> Expected {
     }))
 }
 
-pub fn failed(description: &str, restart: bool) -> Expected {
+pub(crate) fn failed(description: &str, restart: bool) -> Expected {
     Expected::new(Answer::Failure(Failure {
         command_id: 0,
         description: description.into(),
@@ -277,17 +277,17 @@ impl Expected {
         }
     }
 
-    pub fn events(mut self, values: &[&str]) -> Self {
+    pub(crate) fn events(mut self, values: &[&str]) -> Self {
         self.reply.events = values.iter().map(|value| persisted(value)).collect();
         self
     }
 
-    pub fn snapshot(mut self, value: &str) -> Self {
+    pub(crate) fn snapshot(mut self, value: &str) -> Self {
         self.reply.snapshot = Some(persisted(value));
         self
     }
 
-    pub fn effects(mut self, ids: &[&str], synchronous: bool) -> Self {
+    pub(crate) fn effects(mut self, ids: &[&str], synchronous: bool) -> Self {
         let effect = |id: &&str| SideEffect {
             service_name: <<Call as Rpc>::Service as Service>::NAME.into(),
             command_name: Call::NAME.into(),
@@ -299,7 +299,7 @@ impl Expected {
         self
     }
 
-    pub fn reply(self, command_id: i64) -> Out {
+    pub(crate) fn reply(self, command_id: i64) -> Out {
         let mut answer = self.answer;
         if let Answer::Failure(failure) = &mut answer {
             failure.command_id = command_id;

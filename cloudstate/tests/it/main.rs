@@ -1,4 +1,8 @@
 //! User functions as a proxy meets them: whole conversations, in process and over the network.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test's way to fail; clippy knows only the functions that carry #[test]"
+)]
 
 mod conversation;
 mod event_sourced;

@@ -14,7 +14,7 @@ use std::{sync::LazyLock, time::Duration};
 macro_rules! message {
     ($name:ident { $($(#[$attribute:meta])* $field:ident: $type:ty),* $(,)? }) => {
         #[derive(Clone, PartialEq, Message)]
-        pub struct $name { $($(#[$attribute])* pub $field: $type),* }
+        pub(crate) struct $name { $($(#[$attribute])* pub(crate) $field: $type),* }
 
         impl Name for $name {
             const NAME: &'static str = stringify!($name);
@@ -53,7 +53,7 @@ message!(Persisted {
 });
 
 #[derive(Clone, PartialEq, prost::Oneof)]
-pub enum Action {
+pub(crate) enum Action {
     #[prost(message, tag = "1")]
     Emit(Value),
     #[prost(message, tag = "2")]
@@ -71,7 +71,7 @@ pub enum Action {
 macro_rules! service {
     ($service:ident, $rpc:ident, $method:literal) => {
         #[derive(Debug)]
-        pub enum $service {}
+        pub(crate) enum $service {}
 
         impl Service for $service {
             const NAME: &'static str = concat!("cloudstate.tck.model.", stringify!($service));
@@ -87,7 +87,7 @@ macro_rules! service {
         }
 
         #[derive(Clone, Copy, Debug)]
-        pub struct $rpc;
+        pub(crate) struct $rpc;
 
         impl Rpc for $rpc {
             type Service = $service;
@@ -116,8 +116,8 @@ const DESCRIPTOR_SET: &[u8] = b"\x0a\x4e\
 
 /// Appends what it is told to.
 #[derive(Clone, Debug, Default)]
-pub struct Model {
-    pub state: String,
+pub(crate) struct Model {
+    pub(crate) state: String,
 }
 
 impl Entity for Model {
@@ -215,7 +215,7 @@ fn process(context: &mut Context<Model>, request: Request) -> Result<Reply<Respo
 }
 
 /// The request by which the model reaches the second service.
-pub fn to_two(id: String) -> Request {
+pub(crate) fn to_two(id: String) -> Request {
     Request {
         id,
         actions: Vec::new(),
@@ -239,7 +239,7 @@ fn persisted(any: &Any, kind: &'static str) -> Result<Persisted, ReplayError> {
 
 /// The second service: answers with nothing, is configured where the model is not.
 #[derive(Debug, Default)]
-pub struct Two;
+pub(crate) struct Two;
 
 impl Entity for Two {
     type Service = EventSourcedTwo;
