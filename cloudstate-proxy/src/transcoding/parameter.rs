@@ -1,0 +1,257 @@
+//! Values written as text: path variables and query parameters.
+
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Value};
+use serde::de::IntoDeserializer;
+use serde::de::value::{Error as TextError, StrDeserializer};
+
+use super::error::{Place, RequestError};
+use super::percent;
+
+const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_allow_trailing_bits(true)
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent);
+const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
+const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
+
+/// How much of a wrong value an error repeats.
+const SHOWN: usize = 64;
+
+/// Sets the fields that a query names. Parameters for `body_field` are refused: the body sets it.
+pub(super) fn apply_query(
+    message: &mut DynamicMessage,
+    query: &str,
+    body_field: Option<&FieldDescriptor>,
+) -> Result<(), RequestError> {
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let not_utf8 = |_| RequestError::NotUtf8 {
+            place: Place::Query,
+            name: name.to_owned(),
+        };
+        let decoded_name = percent::decode_query(name).map_err(not_utf8)?;
+        let value = percent::decode_query(value).map_err(not_utf8)?;
+        apply_parameter(message, &decoded_name, &value, body_field)?;
+    }
+    Ok(())
+}
+
+fn apply_parameter(
+    mut message: &mut DynamicMessage,
+    name: &str,
+    value: &str,
+    body_field: Option<&FieldDescriptor>,
+) -> Result<(), RequestError> {
+    let refuse = |why| RequestError::NotAParameter {
+        name: name.to_owned(),
+        why,
+    };
+    let mut rest = Some(name);
+    while let Some(path) = rest {
+        let (segment, after) = match path.split_once('.') {
+            Some((segment, after)) => (segment, Some(after)),
+            None => (path, None),
+        };
+        let field =
+            field_named(message, segment).ok_or_else(|| RequestError::UnknownParameter {
+                name: name.to_owned(),
+                message: descriptor(message).full_name().to_owned(),
+                segment: segment.to_owned(),
+            })?;
+        if body_field == Some(&field) {
+            return Err(refuse("is set by the body"));
+        }
+        if field.is_map() {
+            return Err(refuse("is a map, which a query cannot set"));
+        }
+        if after.is_none() {
+            return set(message, &field, name, value);
+        }
+        if field.is_list() {
+            return Err(refuse(
+                "reaches into a repeated field, which a query cannot set",
+            ));
+        }
+        if sibling_is_set(message, &field) {
+            return Err(refuse(ONEOF));
+        }
+        message = message
+            .get_field_mut(&field)
+            .as_message_mut()
+            .ok_or_else(|| refuse("reaches into a field that is not a message"))?;
+        rest = after;
+    }
+    Ok(())
+}
+
+const ONEOF: &str = "sets a second member of a oneof";
+
+fn set(
+    message: &mut DynamicMessage,
+    field: &FieldDescriptor,
+    name: &str,
+    text: &str,
+) -> Result<(), RequestError> {
+    let refuse = |why| RequestError::NotAParameter {
+        name: name.to_owned(),
+        why,
+    };
+    let value = match field.kind() {
+        Kind::Message(descriptor) if !has_text_form(&descriptor) => {
+            return Err(refuse("is a message; set its fields, as in `a.b=value`"));
+        }
+        kind => parse(&kind, text, Place::Query, name)?,
+    };
+    if field.is_list() {
+        if let Some(list) = message.get_field_mut(field).as_list_mut() {
+            list.push(value);
+        }
+        return Ok(());
+    }
+    if message.has_field(field) {
+        return Err(refuse("is given twice, but its field is not repeated"));
+    }
+    if sibling_is_set(message, field) {
+        return Err(refuse(ONEOF));
+    }
+    message.set_field(field, value);
+    Ok(())
+}
+
+/// The value of one field from its text.
+pub(super) fn parse(
+    kind: &Kind,
+    text: &str,
+    place: Place,
+    name: &str,
+) -> Result<Value, RequestError> {
+    parse_text(kind, text).map_err(|expected| RequestError::Value {
+        place,
+        name: name.to_owned(),
+        value: shortened(text),
+        expected,
+    })
+}
+
+/// The error is the description of what was expected.
+fn parse_text(kind: &Kind, text: &str) -> Result<Value, String> {
+    let value = match kind {
+        Kind::String => Some(Value::String(text.to_owned())),
+        Kind::Bool if text.eq_ignore_ascii_case("true") => Some(Value::Bool(true)),
+        Kind::Bool if text.eq_ignore_ascii_case("false") => Some(Value::Bool(false)),
+        Kind::Bool => None,
+        Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => text.parse().ok().map(Value::I32),
+        Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => text.parse().ok().map(Value::I64),
+        Kind::Uint32 | Kind::Fixed32 => text.parse().ok().map(Value::U32),
+        Kind::Uint64 | Kind::Fixed64 => text.parse().ok().map(Value::U64),
+        Kind::Double => float(text).map(Value::F64),
+        Kind::Float => float(text).and_then(|wide| {
+            let narrow = wide as f32;
+            (narrow.is_finite() || !wide.is_finite()).then_some(Value::F32(narrow))
+        }),
+        Kind::Bytes => STANDARD
+            .decode(text)
+            .or_else(|_| URL_SAFE.decode(text))
+            .ok()
+            .map(|bytes| Value::Bytes(bytes.into())),
+        Kind::Enum(descriptor) => descriptor
+            .get_value_by_name(text)
+            .map(|value| value.number())
+            .or_else(|| text.parse().ok())
+            .map(Value::EnumNumber),
+        Kind::Message(descriptor) => return well_known(descriptor, text).map(Value::Message),
+    };
+    value.ok_or_else(|| expected(kind))
+}
+
+/// Proto3 JSON knows three names; Rust would know more.
+fn float(text: &str) -> Option<f64> {
+    match text {
+        "NaN" => Some(f64::NAN),
+        "Infinity" => Some(f64::INFINITY),
+        "-Infinity" => Some(f64::NEG_INFINITY),
+        _ => text.parse().ok().filter(|value: &f64| value.is_finite()),
+    }
+}
+
+/// Whether the JSON form of a message is a string or a single scalar.
+fn has_text_form(message: &MessageDescriptor) -> bool {
+    let Some(name) = message.full_name().strip_prefix("google.protobuf.") else {
+        return false;
+    };
+    matches!(name, "Timestamp" | "Duration" | "FieldMask") || is_wrapper(name)
+}
+
+fn is_wrapper(name: &str) -> bool {
+    matches!(
+        name,
+        "DoubleValue"
+            | "FloatValue"
+            | "Int64Value"
+            | "UInt64Value"
+            | "Int32Value"
+            | "UInt32Value"
+            | "BoolValue"
+            | "StringValue"
+            | "BytesValue"
+    )
+}
+
+fn well_known(descriptor: &MessageDescriptor, text: &str) -> Result<DynamicMessage, String> {
+    if let Some(field) = descriptor.get_field_by_name("value")
+        && is_wrapper(descriptor.name())
+    {
+        let mut wrapper = DynamicMessage::new(descriptor.clone());
+        wrapper.set_field(&field, parse_text(&field.kind(), text)?);
+        return Ok(wrapper);
+    }
+    let deserializer: StrDeserializer<'_, TextError> = text.into_deserializer();
+    DynamicMessage::deserialize(descriptor.clone(), deserializer)
+        .map_err(|error| format!("a {} ({error})", descriptor.full_name()))
+}
+
+fn expected(kind: &Kind) -> String {
+    let name = match kind {
+        Kind::Bool => "true or false",
+        Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => "a 32-bit integer",
+        Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => "a 64-bit integer",
+        Kind::Uint32 | Kind::Fixed32 => "an unsigned 32-bit integer",
+        Kind::Uint64 | Kind::Fixed64 => "an unsigned 64-bit integer",
+        Kind::Float | Kind::Double => "a number",
+        Kind::Bytes => "base64",
+        Kind::String => "a string",
+        Kind::Enum(descriptor) => {
+            return format!("a value of the enum {}", descriptor.full_name());
+        }
+        Kind::Message(descriptor) => return format!("a {}", descriptor.full_name()),
+    };
+    name.to_owned()
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+fn field_named(message: &DynamicMessage, name: &str) -> Option<FieldDescriptor> {
+    let descriptor = descriptor(message);
+    descriptor
+        .get_field_by_name(name)
+        .or_else(|| descriptor.get_field_by_json_name(name))
+}
+
+fn descriptor(message: &DynamicMessage) -> MessageDescriptor {
+    prost_reflect::ReflectMessage::descriptor(message)
+}
+
+fn sibling_is_set(message: &DynamicMessage, field: &FieldDescriptor) -> bool {
+    field.containing_oneof().is_some_and(|oneof| {
+        oneof
+            .fields()
+            .any(|member| member != *field && message.has_field(&member))
+    })
+}
