@@ -20,7 +20,7 @@ pub(crate) fn compile(text: &str) -> DescriptorPool {
 
 #[allow(dead_code, reason = "not every test program uses it")]
 /// The descriptor of a message in `everything.proto`.
-
+#[allow(dead_code, reason = "not every test program uses it")]
 pub(crate) fn everything(name: &str) -> MessageDescriptor {
     thread_local! {
         static POOL: DescriptorPool = compile(include_str!("everything.proto"));
