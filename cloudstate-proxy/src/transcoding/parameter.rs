@@ -3,12 +3,15 @@
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Value};
+use prost_reflect::{
+    DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, ReflectMessage, Value,
+};
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error as TextError, StrDeserializer};
 
 use super::error::{Place, RequestError};
 use super::percent;
+use crate::wire::WireFault;
 
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_allow_trailing_bits(true)
@@ -48,31 +51,28 @@ fn apply_parameter(
         name: name.to_owned(),
         why,
     };
-    let mut rest = Some(name);
-    while let Some(path) = rest {
-        let (segment, after) = match path.split_once('.') {
-            Some((segment, after)) => (segment, Some(after)),
-            None => (path, None),
-        };
-        let field =
-            field_named(message, segment).ok_or_else(|| RequestError::UnknownParameter {
-                name: name.to_owned(),
-                message: descriptor(message).full_name().to_owned(),
-                segment: segment.to_owned(),
-            })?;
-        if body_field == Some(&field) {
-            return Err(refuse("is set by the body"));
+    let find = |message: &DynamicMessage, segment: &str| {
+        field_named(message, segment).ok_or_else(|| RequestError::UnknownParameter {
+            name: name.to_owned(),
+            message: message.descriptor().full_name().to_owned(),
+            segment: segment.to_owned(),
+        })
+    };
+    let first = name.split('.').next().unwrap_or(name);
+    if body_field.is_some() && body_field == field_named(message, first).as_ref() {
+        return Err(refuse("is set by the body"));
+    }
+    let (parents, leaf) = match name.rsplit_once('.') {
+        Some((parents, leaf)) => (Some(parents), leaf),
+        None => (None, name),
+    };
+    for (level, segment) in (0..).zip(parents.into_iter().flat_map(|path| path.split('.'))) {
+        if level == WireFault::DEPTH_LIMIT {
+            return Err(refuse("reaches deeper than messages may nest"));
         }
-        if field.is_map() {
-            return Err(refuse("is a map, which a query cannot set"));
-        }
-        if after.is_none() {
-            return set(message, &field, name, value);
-        }
-        if field.is_list() {
-            return Err(refuse(
-                "reaches into a repeated field, which a query cannot set",
-            ));
+        let field = find(message, segment)?;
+        if field.is_list() || field.is_map() {
+            return Err(refuse("reaches into a repeated field or a map"));
         }
         if sibling_is_set(message, &field) {
             return Err(refuse(ONEOF));
@@ -81,9 +81,9 @@ fn apply_parameter(
             .get_field_mut(&field)
             .as_message_mut()
             .ok_or_else(|| refuse("reaches into a field that is not a message"))?;
-        rest = after;
     }
-    Ok(())
+    let field = find(message, leaf)?;
+    set(message, &field, name, value)
 }
 
 const ONEOF: &str = "sets a second member of a oneof";
@@ -98,6 +98,9 @@ fn set(
         name: name.to_owned(),
         why,
     };
+    if field.is_map() {
+        return Err(refuse("is a map, which a query cannot set"));
+    }
     let value = match field.kind() {
         Kind::Message(descriptor) if !has_text_form(&descriptor) => {
             return Err(refuse("is a message; set its fields, as in `a.b=value`"));
@@ -146,11 +149,22 @@ fn parse_text(kind: &Kind, text: &str) -> Result<Value, String> {
         Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => text.parse().ok().map(Value::I64),
         Kind::Uint32 | Kind::Fixed32 => text.parse().ok().map(Value::U32),
         Kind::Uint64 | Kind::Fixed64 => text.parse().ok().map(Value::U64),
-        Kind::Double => float(text).map(Value::F64),
-        Kind::Float => float(text).and_then(|wide| {
-            let narrow = wide as f32;
-            (narrow.is_finite() || !wide.is_finite()).then_some(Value::F32(narrow))
-        }),
+        Kind::Double => match special_float(text) {
+            Some(value) => Some(Value::F64(value)),
+            None => text
+                .parse()
+                .ok()
+                .filter(|value: &f64| value.is_finite())
+                .map(Value::F64),
+        },
+        Kind::Float => match special_float(text) {
+            Some(value) => Some(Value::F32(value as f32)),
+            None => text
+                .parse()
+                .ok()
+                .filter(|value: &f32| value.is_finite())
+                .map(Value::F32),
+        },
         Kind::Bytes => STANDARD
             .decode(text)
             .or_else(|_| URL_SAFE.decode(text))
@@ -166,13 +180,13 @@ fn parse_text(kind: &Kind, text: &str) -> Result<Value, String> {
     value.ok_or_else(|| expected(kind))
 }
 
-/// Proto3 JSON knows three names; Rust would know more.
-fn float(text: &str) -> Option<f64> {
+/// The three names of proto3 JSON; Rust would know more, which are refused with the numbers out of range.
+fn special_float(text: &str) -> Option<f64> {
     match text {
         "NaN" => Some(f64::NAN),
         "Infinity" => Some(f64::INFINITY),
         "-Infinity" => Some(f64::NEG_INFINITY),
-        _ => text.parse().ok().filter(|value: &f64| value.is_finite()),
+        _ => None,
     }
 }
 
@@ -238,14 +252,10 @@ fn shortened(text: &str) -> String {
 }
 
 fn field_named(message: &DynamicMessage, name: &str) -> Option<FieldDescriptor> {
-    let descriptor = descriptor(message);
+    let descriptor = message.descriptor();
     descriptor
         .get_field_by_name(name)
         .or_else(|| descriptor.get_field_by_json_name(name))
-}
-
-fn descriptor(message: &DynamicMessage) -> MessageDescriptor {
-    prost_reflect::ReflectMessage::descriptor(message)
 }
 
 fn sibling_is_set(message: &DynamicMessage, field: &FieldDescriptor) -> bool {

@@ -64,8 +64,17 @@ pub(crate) fn field_value(field: &FieldDescriptor, depth: u32) -> BoxedStrategy<
 /// Values of a kind.
 pub(crate) fn single(kind: &Kind, depth: u32) -> BoxedStrategy<Value> {
     match kind {
-        Kind::Double => any::<f64>().prop_map(Value::F64).boxed(),
-        Kind::Float => any::<f32>().prop_map(Value::F32).boxed(),
+        // NaN does not equal itself; it has tests of its own.
+        Kind::Double => any::<f64>()
+            .prop_filter_map("NaN", |value| {
+                (!value.is_nan()).then_some(Value::F64(value))
+            })
+            .boxed(),
+        Kind::Float => any::<f32>()
+            .prop_filter_map("NaN", |value| {
+                (!value.is_nan()).then_some(Value::F32(value))
+            })
+            .boxed(),
         Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => any::<i32>().prop_map(Value::I32).boxed(),
         Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => any::<i64>().prop_map(Value::I64).boxed(),
         Kind::Uint32 | Kind::Fixed32 => any::<u32>().prop_map(Value::U32).boxed(),

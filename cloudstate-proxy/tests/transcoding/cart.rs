@@ -1,11 +1,11 @@
 //! The rules of the shopping cart.
 
 use bytes::Bytes;
-use cloudstate_proxy::transcoding::{Found, Routed, Transcoder};
+use cloudstate_proxy::transcoding::{Routed, Transcoder};
 use http::Method;
 use prost::Message;
 
-use crate::pool;
+use crate::found;
 
 #[derive(Clone, PartialEq, Message)]
 struct AddLineItem {
@@ -38,16 +38,7 @@ struct Cart {
 const APPLE: &[u8] = br#"{"product_id":"p1","name":"Apple","quantity":2}"#;
 
 fn transcoder() -> Transcoder {
-    let pool = pool::compile(include_str!("../proto/cart.proto"));
-    let services: Vec<_> = pool.services().collect();
-    Transcoder::new(&services).unwrap()
-}
-
-fn found<'a>(transcoder: &'a Transcoder, verb: &Method, path: &'a str) -> Found<'a> {
-    match transcoder.route(verb, path) {
-        Routed::Found(found) => found,
-        other => panic!("{verb} {path}: {other:?}"),
-    }
+    crate::transcoder(include_str!("../proto/cart.proto"))
 }
 
 fn add_apple(user: &str) -> AddLineItem {
