@@ -1,5 +1,7 @@
 //! Values written as text: path variables and query parameters.
 
+use std::collections::HashSet;
+
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -28,6 +30,8 @@ pub(super) fn apply_query(
     query: &str,
     body_field: Option<&FieldDescriptor>,
 ) -> Result<(), RequestError> {
+    // The fields set so far, as paths of field numbers: a field that was set to its default looks unset.
+    let mut seen = HashSet::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let not_utf8 = |_| RequestError::NotUtf8 {
@@ -36,91 +40,100 @@ pub(super) fn apply_query(
         };
         let decoded_name = percent::decode_query(name).map_err(not_utf8)?;
         let value = percent::decode_query(value).map_err(not_utf8)?;
-        apply_parameter(message, &decoded_name, &value, body_field)?;
+        let parameter = Parameter {
+            name: &decoded_name,
+            value: &value,
+        };
+        parameter.apply(message, body_field, &mut seen)?;
     }
     Ok(())
 }
 
-fn apply_parameter(
-    mut message: &mut DynamicMessage,
-    name: &str,
-    value: &str,
-    body_field: Option<&FieldDescriptor>,
-) -> Result<(), RequestError> {
-    let refuse = |why| RequestError::NotAParameter {
-        name: name.to_owned(),
-        why,
-    };
-    let find = |message: &DynamicMessage, segment: &str| {
-        field_named(message, segment).ok_or_else(|| RequestError::UnknownParameter {
-            name: name.to_owned(),
-            message: message.descriptor().full_name().to_owned(),
-            segment: segment.to_owned(),
-        })
-    };
-    let first = name.split('.').next().unwrap_or(name);
-    if body_field.is_some() && body_field == field_named(message, first).as_ref() {
-        return Err(refuse("is set by the body"));
-    }
-    let (parents, leaf) = match name.rsplit_once('.') {
-        Some((parents, leaf)) => (Some(parents), leaf),
-        None => (None, name),
-    };
-    for (level, segment) in (0..).zip(parents.into_iter().flat_map(|path| path.split('.'))) {
-        if level == WireFault::DEPTH_LIMIT {
-            return Err(refuse("reaches deeper than messages may nest"));
-        }
-        let field = find(message, segment)?;
-        if field.is_list() || field.is_map() {
-            return Err(refuse("reaches into a repeated field or a map"));
-        }
-        if sibling_is_set(message, &field) {
-            return Err(refuse(ONEOF));
-        }
-        message = message
-            .get_field_mut(&field)
-            .as_message_mut()
-            .ok_or_else(|| refuse("reaches into a field that is not a message"))?;
-    }
-    let field = find(message, leaf)?;
-    set(message, &field, name, value)
+/// One pair of a query, decoded.
+#[derive(Clone, Copy)]
+struct Parameter<'a> {
+    name: &'a str,
+    value: &'a str,
 }
 
-const ONEOF: &str = "sets a second member of a oneof";
+impl Parameter<'_> {
+    fn apply(
+        self,
+        mut message: &mut DynamicMessage,
+        body_field: Option<&FieldDescriptor>,
+        seen: &mut HashSet<Vec<u32>>,
+    ) -> Result<(), RequestError> {
+        let mut path = Vec::new();
+        let mut segments = self.name.split('.').peekable();
+        while let Some(segment) = segments.next() {
+            let field = self.find(message, segment)?;
+            if path.is_empty() && body_field == Some(&field) {
+                return Err(self.refuse("is set by the body"));
+            }
+            if path.len() > WireFault::DEPTH_LIMIT as usize {
+                return Err(self.refuse("reaches deeper than messages may nest"));
+            }
+            if sibling_is_set(message, &field) {
+                return Err(self.refuse("sets a second member of a oneof"));
+            }
+            path.push(field.number());
+            if segments.peek().is_none() {
+                if !field.is_list() && !seen.insert(path) {
+                    return Err(self.refuse("is given twice, but its field is not repeated"));
+                }
+                return self.set(message, &field);
+            }
+            if field.is_list() || field.is_map() {
+                return Err(self.refuse("reaches into a repeated field or a map"));
+            }
+            message = message
+                .get_field_mut(&field)
+                .as_message_mut()
+                .ok_or_else(|| self.refuse("reaches into a field that is not a message"))?;
+        }
+        Ok(())
+    }
 
-fn set(
-    message: &mut DynamicMessage,
-    field: &FieldDescriptor,
-    name: &str,
-    text: &str,
-) -> Result<(), RequestError> {
-    let refuse = |why| RequestError::NotAParameter {
-        name: name.to_owned(),
-        why,
-    };
-    if field.is_map() {
-        return Err(refuse("is a map, which a query cannot set"));
-    }
-    let value = match field.kind() {
-        Kind::Message(descriptor) if !has_text_form(&descriptor) => {
-            return Err(refuse("is a message; set its fields, as in `a.b=value`"));
+    fn set(
+        self,
+        message: &mut DynamicMessage,
+        field: &FieldDescriptor,
+    ) -> Result<(), RequestError> {
+        if field.is_map() {
+            return Err(self.refuse("is a map, which a query cannot set"));
         }
-        kind => parse(&kind, text, Place::Query, name)?,
-    };
-    if field.is_list() {
-        if let Some(list) = message.get_field_mut(field).as_list_mut() {
-            list.push(value);
+        let value = match field.kind() {
+            Kind::Message(descriptor) if !has_text_form(&descriptor) => {
+                return Err(self.refuse("is a message; set its fields, as in `a.b=value`"));
+            }
+            kind => parse(&kind, self.value, Place::Query, self.name)?,
+        };
+        match message.get_field_mut(field) {
+            Value::List(values) => values.push(value),
+            single => *single = value,
         }
-        return Ok(());
+        Ok(())
     }
-    if message.has_field(field) {
-        return Err(refuse("is given twice, but its field is not repeated"));
+
+    /// The field of this name, in either spelling.
+    fn find(self, message: &DynamicMessage, name: &str) -> Result<FieldDescriptor, RequestError> {
+        let descriptor = message.descriptor();
+        descriptor
+            .get_field_by_name(name)
+            .or_else(|| descriptor.get_field_by_json_name(name))
+            .ok_or_else(|| RequestError::UnknownParameter {
+                name: self.name.to_owned(),
+                message: descriptor.full_name().to_owned(),
+                segment: name.to_owned(),
+            })
     }
-    if sibling_is_set(message, field) {
-        return Err(refuse(ONEOF));
+
+    fn refuse(self, why: &'static str) -> RequestError {
+        RequestError::NotAParameter {
+            name: self.name.to_owned(),
+            why,
+        }
     }
-    message.set_field(field, value);
-    Ok(())
 }
 
 /// The value of one field from its text.
@@ -249,13 +262,6 @@ fn shortened(text: &str) -> String {
         Some((end, _)) => format!("{}...", &text[..end]),
         None => text.to_owned(),
     }
-}
-
-fn field_named(message: &DynamicMessage, name: &str) -> Option<FieldDescriptor> {
-    let descriptor = message.descriptor();
-    descriptor
-        .get_field_by_name(name)
-        .or_else(|| descriptor.get_field_by_json_name(name))
 }
 
 fn sibling_is_set(message: &DynamicMessage, field: &FieldDescriptor) -> bool {

@@ -167,6 +167,10 @@ fn queries_that_fit_no_field_are_refused_by_name() {
             "query parameter `at` is not a google.protobuf.Timestamp (invalid rfc3339 timestamp: invalid date): `yesterday`",
         ),
         (
+            "inner.f_bool=false&inner.fBool=true",
+            "query parameter `inner.fBool` is given twice, but its field is not repeated",
+        ),
+        (
             "f_int32=1&f_int32=2",
             "query parameter `f_int32` is given twice, but its field is not repeated",
         ),
@@ -312,6 +316,8 @@ fn bodies_are_read_into_the_field_of_the_rule() {
     let put = found(&rules, &Method::PUT, "/body/int64");
     let request = put.request(Some("f_string=x"), None, b"7").unwrap();
     assert_same(&request, r#"{"fInt64":"7","fString":"x"}"#);
+    let form = Some("application/x-www-form-urlencoded");
+    assert_same(&put.request(None, form, b"7").unwrap(), r#"{"fInt64":"7"}"#);
     // The field of the same name further in does not come from the body.
     let put = found(&rules, &Method::PUT, "/body/inner/a/b");
     let request = put
