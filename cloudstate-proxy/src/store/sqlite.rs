@@ -4,7 +4,7 @@
 //! journal.db       the database; `journal` is a view made for reading it with `sqlite3`
 //! journal.db-wal   what has been committed since the last checkpoint
 //! journal.mark     the position of the last acknowledged event
-//! lock             held while a process uses the directory
+//! lock             held while a process uses the directory; its content is the number of the last such process
 //! ```
 //!
 //! One thread writes. Appends that wait at the same moment become one transaction, and so share one sync. Reads have
@@ -23,6 +23,8 @@ mod wal;
 mod writer;
 
 use std::{
+    fs::File,
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -132,4 +134,18 @@ impl Store for SqliteStore {
         self.reader.close();
         self.writer.close().boxed()
     }
+}
+
+/// Brings what was made in a directory to the disk. An empty path is the current directory.
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    let directory = if directory.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        directory
+    };
+    // Elsewhere a directory cannot be opened, and need not be synced.
+    if cfg!(unix) {
+        File::open(directory)?.sync_all()?;
+    }
+    Ok(())
 }

@@ -2,8 +2,9 @@
 
 use std::{path::Path, time::Duration};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::Damage;
 use crate::store::OpenError;
 
 /// `CSTJ`: SQLite's mark of whose database a file is.
@@ -137,8 +138,19 @@ fn migrate(connection: &mut Connection, file: &Path) -> Result<(), OpenError> {
 }
 
 pub(super) fn engine_error(file: &Path, error: &rusqlite::Error) -> OpenError {
-    OpenError::Engine {
-        file: file.to_owned(),
-        reason: error.to_string(),
+    let (file, reason) = (file.to_owned(), error.to_string());
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => OpenError::NotAJournal {
+            file,
+            detail: reason,
+        },
+        Some(ErrorCode::DatabaseCorrupt) => OpenError::Damaged(Box::new(Damage {
+            file,
+            offset: None,
+            detail: reason,
+            missing: None,
+            expendable: &[],
+        })),
+        _ => OpenError::Engine { file, reason },
     }
 }
