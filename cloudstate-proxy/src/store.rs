@@ -235,6 +235,9 @@ pub enum StoreError {
         waiting: usize,
     },
     /// The disk is full, or does not answer. Nothing was stored; it may work later.
+    ///
+    /// One case is not decided: when a sync has failed, the store takes no more appends, and whether the last one is
+    /// stored shows when the store is opened anew.
     #[error("the store is not available: {reason}")]
     Unavailable {
         /// What the engine says.
@@ -258,7 +261,7 @@ pub enum StoreError {
 #[non_exhaustive]
 pub enum OpenError {
     /// The directory is another process's.
-    #[error("{} is in use{}; stop the other process, or choose another directory", directory.display(), by(.owner))]
+    #[error("{} is in use{}, or choose another directory", directory.display(), by(.owner))]
     InUse {
         /// The directory.
         directory: PathBuf,
@@ -307,5 +310,11 @@ pub enum OpenError {
 }
 
 fn by(owner: &Option<u32>) -> String {
-    owner.map_or_else(String::new, |pid| format!(" by process {pid}"))
+    match owner {
+        Some(pid) if *pid == std::process::id() => {
+            " by this process; close the store that has it first".into()
+        }
+        Some(pid) => format!(" by process {pid}; stop it"),
+        None => " by another process; stop it".into(),
+    }
 }

@@ -13,12 +13,15 @@
 //! SQLite forgets everything after a damaged frame of its write-ahead log without a word. Opening therefore looks for
 //! damage before SQLite may change anything ([`recovery`]), and compares what is there with `journal.mark`.
 
+mod error;
 mod lock;
 mod mark;
+mod queue;
 mod reader;
 mod record;
 mod recovery;
 mod schema;
+mod tables;
 mod wal;
 mod writer;
 
@@ -41,6 +44,9 @@ use writer::Writer;
 pub use recovery::{Damage, Dropped, Recovery};
 
 /// A store in a directory.
+///
+/// Once [`close`](Store::close) has resolved, the directory may be opened again. Dropping the store closes it as well,
+/// in the background: the directory is in use until the thread that writes has ended.
 #[derive(Debug)]
 pub struct SqliteStore {
     directory: PathBuf,
@@ -132,7 +138,14 @@ impl Store for SqliteStore {
 
     fn close(&self) -> BoxFuture<'static, Result<(), StoreError>> {
         self.reader.close();
-        self.writer.close().boxed()
+        let reader = Arc::clone(&self.reader);
+        let written = self.writer.close();
+        async move {
+            let outcome = written.await;
+            reader.closed().await;
+            outcome
+        }
+        .boxed()
     }
 }
 

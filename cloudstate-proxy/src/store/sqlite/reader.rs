@@ -13,7 +13,7 @@ use cloudstate_protocol::Any;
 use rusqlite::{Connection, OptionalExtension, Row, types::ValueRef};
 use tokio::{sync::Semaphore, task};
 
-use super::{record, schema, writer};
+use super::{error::store_error, record, schema, tables};
 use crate::store::{EntityKey, EntityRef, JournalEntry, StoreError, StoredEvent, StoredSnapshot};
 
 /// Reads that run at a time; the others wait without a thread.
@@ -25,7 +25,7 @@ const PAGE_BYTES: usize = 4 << 20;
 #[derive(Debug)]
 pub(super) struct Reader {
     file: PathBuf,
-    places: Semaphore,
+    places: Arc<Semaphore>,
     state: Mutex<State>,
 }
 
@@ -47,7 +47,7 @@ impl Reader {
     pub(super) fn new(file: PathBuf) -> Self {
         Self {
             file,
-            places: Semaphore::new(PARALLEL),
+            places: Arc::new(Semaphore::new(PARALLEL)),
             state: Mutex::default(),
         }
     }
@@ -59,18 +59,16 @@ impl Reader {
     ) -> impl Future<Output = Result<T, StoreError>> + Send + 'static {
         let this = Arc::clone(this);
         async move {
-            let _place = this
-                .places
-                .acquire()
-                .await
-                .map_err(|_| StoreError::Closed)?;
-            let reader = Arc::clone(&this);
+            let place = Arc::clone(&this.places).acquire_owned().await;
+            let place = place.map_err(|_| StoreError::Closed)?;
             let done = task::spawn_blocking(move || {
-                let mut connection = reader.take()?;
+                // Kept until the read has ended, which the caller may not wait for.
+                let _place = place;
+                let mut connection = this.take()?;
                 let result = read(&mut connection);
                 // After an error the connection may be of no use.
                 if result.is_ok() {
-                    reader.put_back(connection);
+                    this.put_back(connection);
                 }
                 result
             });
@@ -82,20 +80,31 @@ impl Reader {
         }
     }
 
-    /// Lets go of the connections, and opens no more.
+    /// Opens no more connections, and lets go of those that nobody is reading on.
     pub(super) fn close(&self) {
-        self.places.close();
         let mut state = self.state();
         state.closed = true;
         state.idle.clear();
     }
 
+    /// Waits for the reads that were running when it was closed.
+    pub(super) async fn closed(&self) {
+        let all = self.places.acquire_many(PARALLEL as u32).await;
+        self.places.close();
+        drop(all);
+    }
+
     fn take(&self) -> Result<ReadConnection, StoreError> {
-        if let Some(connection) = self.state().idle.pop() {
+        let mut state = self.state();
+        if state.closed {
+            return Err(StoreError::Closed);
+        }
+        if let Some(connection) = state.idle.pop() {
             return Ok(connection);
         }
-        let connection =
-            schema::open_for_reading(&self.file).map_err(|error| failed(&self.file, &error))?;
+        drop(state);
+        let connection = schema::open_for_reading(&self.file)
+            .map_err(|error| store_error(&self.file, &error))?;
         Ok(ReadConnection {
             connection,
             file: self.file.clone(),
@@ -267,7 +276,7 @@ impl ReadConnection {
             return Ok(Some(number));
         }
         let found =
-            writer::find_entity(&self.connection, entity).map_err(|error| self.failed(&error))?;
+            tables::find_entity(&self.connection, entity).map_err(|error| self.failed(&error))?;
         if let Some(number) = found {
             entity.remember(number);
         }
@@ -314,7 +323,7 @@ impl ReadConnection {
     }
 
     fn failed(&self, error: &rusqlite::Error) -> StoreError {
-        failed(&self.file, error)
+        store_error(&self.file, error)
     }
 
     fn corrupt(&self, detail: String) -> StoreError {
@@ -370,21 +379,5 @@ impl Page {
 
     fn finish(self) -> (Vec<StoredRow>, Bytes) {
         (self.rows, self.payloads.freeze())
-    }
-}
-
-fn failed(file: &std::path::Path, error: &rusqlite::Error) -> StoreError {
-    use rusqlite::ErrorCode;
-    if matches!(
-        error.sqlite_error_code(),
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
-    ) {
-        return StoreError::Corrupt {
-            file: file.to_owned(),
-            detail: error.to_string(),
-        };
-    }
-    StoreError::Unavailable {
-        reason: format!("{}: {error}", file.display()),
     }
 }

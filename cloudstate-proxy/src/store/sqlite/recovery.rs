@@ -12,6 +12,7 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 
 use super::{
+    error::open_error,
     mark::{Mark, Marked},
     schema, sync_directory, wal,
 };
@@ -144,7 +145,7 @@ pub(super) fn recover(directory: &Path) -> Result<Recovered, OpenError> {
 
 /// The position of the last event that SQLite finds, without letting it change a file.
 fn last_position(database: &Path, scan: &wal::Scan, marked: Marked) -> Result<u64, OpenError> {
-    let engine = |error: rusqlite::Error| schema::engine_error(database, &error);
+    let engine = |error: rusqlite::Error| open_error(database, &error);
     let connection = inspect(database, scan.len > 0).map_err(engine)?;
     if schema::version(&connection, database)? == 0 {
         return Ok(0);

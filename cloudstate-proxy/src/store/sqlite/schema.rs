@@ -2,9 +2,9 @@
 
 use std::{path::Path, time::Duration};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, OpenFlags};
 
-use super::Damage;
+use super::error::open_error;
 use crate::store::OpenError;
 
 /// `CSTJ`: SQLite's mark of whose database a file is.
@@ -58,7 +58,7 @@ const STEPS: &[&str] = &["
 
 /// Opens the database for writing, making or migrating it first.
 pub(super) fn open(file: &Path) -> Result<Connection, OpenError> {
-    let engine = |error: rusqlite::Error| engine_error(file, &error);
+    let engine = |error: rusqlite::Error| open_error(file, &error);
     let mut connection = Connection::open(file).map_err(engine)?;
     configure(&connection).map_err(engine)?;
     connection
@@ -95,7 +95,7 @@ pub(super) fn configure(connection: &Connection) -> rusqlite::Result<()> {
 
 /// The version of the schema, once it is clear that the file is a journal. 0 is an empty database.
 pub(super) fn version(connection: &Connection, file: &Path) -> Result<usize, OpenError> {
-    let engine = |error: rusqlite::Error| engine_error(file, &error);
+    let engine = |error: rusqlite::Error| open_error(file, &error);
     let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let tables: i64 = connection
         .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
@@ -134,23 +134,5 @@ fn migrate(connection: &mut Connection, file: &Path) -> Result<(), OpenError> {
         transaction.pragma_update(None, "user_version", STEPS.len() as i64)?;
         transaction.commit()
     };
-    run(connection).map_err(|error| engine_error(file, &error))
-}
-
-pub(super) fn engine_error(file: &Path, error: &rusqlite::Error) -> OpenError {
-    let (file, reason) = (file.to_owned(), error.to_string());
-    match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => OpenError::NotAJournal {
-            file,
-            detail: reason,
-        },
-        Some(ErrorCode::DatabaseCorrupt) => OpenError::Damaged(Box::new(Damage {
-            file,
-            offset: None,
-            detail: reason,
-            missing: None,
-            expendable: &[],
-        })),
-        _ => OpenError::Engine { file, reason },
-    }
+    run(connection).map_err(|error| open_error(file, &error))
 }

@@ -50,17 +50,18 @@ pub(super) fn scan(path: &Path) -> io::Result<Scan> {
         Err(error) => return Err(error),
     };
     let len = file.metadata()?.len();
-    if len == 0 {
-        return Ok(Scan::default());
-    }
-    let mut reader = BufReader::with_capacity(1 << 20, file);
+    read(&mut BufReader::with_capacity(1 << 20, file), len)
+}
+
+fn read(reader: &mut impl Read, len: u64) -> io::Result<Scan> {
     let mut header = [0; HEADER];
-    let log = match fill(&mut reader, &mut header)? {
+    let log = match fill(reader, &mut header)? {
+        0 => return Ok(Scan::default()),
         HEADER => Log::new(&header),
         _ => None,
     };
     match log {
-        Some(log) => log.scan(&mut reader, len),
+        Some(log) => log.scan(reader, len),
         None => Ok(Scan {
             len,
             unused: len,

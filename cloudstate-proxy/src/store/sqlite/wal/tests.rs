@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 use rusqlite::{Connection, config::DbConfig};
 use tempfile::TempDir;
 
-use super::{Broken, FRAME_HEADER, HEADER, Log, MAGIC, Scan, scan};
+use super::{Broken, FRAME_HEADER, HEADER, Log, MAGIC, Scan, read, scan};
 
 const PAGE: usize = 512;
 const FRAME: usize = FRAME_HEADER + PAGE;
@@ -70,11 +70,9 @@ impl Synthetic {
     }
 }
 
-fn scanned(bytes: &[u8]) -> Scan {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("log");
-    fs::write(&path, bytes).unwrap();
-    scan(&path).unwrap()
+fn scanned(mut bytes: &[u8]) -> Scan {
+    let len = bytes.len() as u64;
+    read(&mut bytes, len).unwrap()
 }
 
 fn at(frames: usize) -> u64 {
@@ -265,7 +263,10 @@ fn with_big_endian_checksums(bytes: &[u8]) -> Vec<u8> {
 
 /// How many rows SQLite finds with this log.
 fn rows(database: &PathBuf, log: &[u8]) -> rusqlite::Result<usize> {
-    fs::write(database.with_extension("db-wal"), log).unwrap();
+    let path = database.with_extension("db-wal");
+    // A new file: some file systems sync one that is truncated.
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, log).unwrap();
     let connection = Connection::open(database)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
