@@ -43,7 +43,8 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// The events of an entity whose sequence number is greater than `after`, oldest first, at most `limit` of them.
     ///
-    /// Fewer may come, so that a page of large events stays bounded in memory; none means that there are no more.
+    /// Fewer may come, so that a page of large events stays bounded in memory, and what is before a damaged event can
+    /// be read; none means that there are no more.
     fn events(
         &self,
         entity: &Arc<EntityRef>,

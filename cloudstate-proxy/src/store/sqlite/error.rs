@@ -28,16 +28,27 @@ pub(super) fn open_error(file: &Path, error: &Error) -> OpenError {
 
 /// Of an error while the store is used.
 pub(super) fn store_error(file: &Path, error: &Error) -> StoreError {
-    match error.sqlite_error_code() {
-        // The writer breaks no constraint, so that one that is broken shows rows that do not fit together.
-        Some(
-            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::ConstraintViolation,
-        ) => StoreError::Corrupt {
+    let corrupt = match error {
+        // The writer breaks no constraint: rows do not fit together.
+        Error::SqliteFailure(failure, _) => matches!(
+            failure.code,
+            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::ConstraintViolation
+        ),
+        // What it wrote has other types.
+        Error::InvalidColumnType(..)
+        | Error::FromSqlConversionFailure(..)
+        | Error::IntegralValueOutOfRange(..)
+        | Error::Utf8Error(..) => true,
+        _ => false,
+    };
+    if corrupt {
+        StoreError::Corrupt {
             file: file.to_owned(),
             detail: error.to_string(),
-        },
-        _ => StoreError::Unavailable {
+        }
+    } else {
+        StoreError::Unavailable {
             reason: format!("{}: {error}", file.display()),
-        },
+        }
     }
 }

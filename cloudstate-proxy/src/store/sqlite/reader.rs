@@ -13,7 +13,11 @@ use cloudstate_protocol::Any;
 use rusqlite::{Connection, OptionalExtension, Row, types::ValueRef};
 use tokio::{sync::Semaphore, task};
 
-use super::{error::store_error, record, schema, tables};
+use super::{
+    error::store_error,
+    record, schema,
+    tables::{self, REMEMBERED_TYPES},
+};
 use crate::store::{EntityKey, EntityRef, JournalEntry, StoreError, StoredEvent, StoredSnapshot};
 
 /// Reads that run at a time; the others wait without a thread.
@@ -154,15 +158,18 @@ impl ReadConnection {
         else {
             return Ok(None);
         };
-        if checksum != record::checksum(number, sequence, payload_type, &value) {
+        let type_url = self.type_url(payload_type)?;
+        let intact = type_url.as_ref().is_some_and(|type_url| {
+            checksum == record::checksum(entity.key(), sequence, type_url, &value)
+        });
+        let Some(type_url) = type_url.filter(|_| intact) else {
             // Events say the same, only slower.
             tracing::warn!(
                 entity = %entity.key(), sequence, file = %self.file.display(),
                 "the snapshot is damaged and not used; the entity is loaded from its events"
             );
             return Ok(None);
-        }
-        let type_url = self.type_url(payload_type)?;
+        };
         Ok(Some(StoredSnapshot {
             sequence,
             payload: Any { type_url, value },
@@ -188,28 +195,25 @@ impl ReadConnection {
             while let Some(row) = rows.next()?
                 && page.has_room()
             {
-                page.push(row, number)?;
+                page.push(row)?;
             }
             Ok(())
         };
-        read().map_err(|error| self.failed(&error))?;
+        let end = read().map_err(|error| self.failed(&error));
         let mut expected = after;
-        let mut events = Vec::with_capacity(page.rows.len());
         let (rows, payloads) = page.finish();
-        for row in rows {
+        let events = rows.into_iter().map(|row| {
             expected += 1;
             if row.sequence != expected {
                 let detail = format!("event {expected} of entity {} is missing", entity.key());
                 return Err(self.corrupt(detail));
             }
-            let value = payloads.slice(row.payload.clone());
-            let payload = self.payload(&row, entity.key(), value)?;
-            events.push(StoredEvent {
+            Ok(StoredEvent {
                 sequence: row.sequence,
-                payload,
-            });
-        }
-        Ok(events)
+                payload: self.payload(&row, entity.key(), &payloads)?,
+            })
+        });
+        up_to_damage(events, end)
     }
 
     pub(super) fn journal(
@@ -222,45 +226,42 @@ impl ReadConnection {
         let mut read = || -> rusqlite::Result<()> {
             let mut statement = self.connection.prepare_cached(
                 "SELECT event.sequence, event.type, event.payload, event.checksum, event.position,
-                        event.entity, event.time, entity.persistence_id, entity.entity_id
-                 FROM event JOIN entity ON entity.id = event.entity
+                        event.time, entity.persistence_id, entity.entity_id
+                 FROM event LEFT JOIN entity ON entity.id = event.entity
                  WHERE event.position > ?1 ORDER BY event.position LIMIT ?2",
             )?;
             let mut rows = statement.query((after, limit as u64))?;
             while let Some(row) = rows.next()?
                 && page.has_room()
             {
-                page.push(row, row.get(5)?)?;
-                let persistence_id: String = row.get(7)?;
-                let entity_id: String = row.get(8)?;
+                let persistence_id: String = row.get(6)?;
+                let entity_id: String = row.get(7)?;
                 let key = EntityKey {
                     persistence_id: persistence_id.into(),
                     entity_id: entity_id.into(),
                 };
-                keys.push((key, row.get::<_, u64>(6)?));
+                keys.push((key, row.get::<_, u64>(5)?));
+                page.push(row)?;
             }
             Ok(())
         };
-        read().map_err(|error| self.failed(&error))?;
+        let end = read().map_err(|error| self.failed(&error));
         let mut expected = after;
-        let mut entries = Vec::with_capacity(keys.len());
         let (rows, payloads) = page.finish();
-        for (row, (entity, time)) in rows.into_iter().zip(keys) {
+        let entries = rows.into_iter().zip(keys).map(|(row, (entity, time))| {
             expected += 1;
             if row.position != expected {
                 return Err(self.corrupt(format!("the event at position {expected} is missing")));
             }
-            let value = payloads.slice(row.payload.clone());
-            let payload = self.payload(&row, &entity, value)?;
-            entries.push(JournalEntry {
+            Ok(JournalEntry {
                 position: row.position,
                 time: UNIX_EPOCH + Duration::from_micros(time),
-                entity,
                 sequence: row.sequence,
-                payload,
-            });
-        }
-        Ok(entries)
+                payload: self.payload(&row, &entity, &payloads)?,
+                entity,
+            })
+        });
+        up_to_damage(entries, end)
     }
 
     pub(super) fn last_position(&self) -> Result<u64, StoreError> {
@@ -287,23 +288,27 @@ impl ReadConnection {
         &mut self,
         row: &StoredRow,
         entity: &EntityKey,
-        value: Bytes,
+        payloads: &Bytes,
     ) -> Result<Any, StoreError> {
-        if row.checksum != record::checksum(row.entity, row.sequence, row.payload_type, &value) {
+        let value = payloads.slice(row.payload.clone());
+        let type_url = self.type_url(row.payload_type)?.ok_or_else(|| {
+            self.corrupt(format!(
+                "the type of event {} of entity {entity}, at position {}, is missing",
+                row.sequence, row.position
+            ))
+        })?;
+        if row.checksum != record::checksum(entity, row.sequence, &type_url, &value) {
             return Err(self.corrupt(format!(
                 "event {} of entity {entity}, at position {}, does not match its checksum",
                 row.sequence, row.position
             )));
         }
-        Ok(Any {
-            type_url: self.type_url(row.payload_type)?,
-            value,
-        })
+        Ok(Any { type_url, value })
     }
 
-    fn type_url(&mut self, number: i64) -> Result<ByteString, StoreError> {
+    fn type_url(&mut self, number: i64) -> Result<Option<ByteString>, StoreError> {
         if let Some(url) = self.types.get(&number) {
-            return Ok(url.clone());
+            return Ok(Some(url.clone()));
         }
         let url = self
             .connection
@@ -313,12 +318,14 @@ impl ReadConnection {
                 |row| row.get::<_, String>(0),
             )
             .optional()
-            .map_err(|error| self.failed(&error))?;
-        let Some(url) = url else {
-            return Err(self.corrupt(format!("payload type {number} is missing")));
-        };
-        let url = ByteString::from(url);
-        self.types.insert(number, url.clone());
+            .map_err(|error| self.failed(&error))?
+            .map(ByteString::from);
+        if let Some(url) = &url {
+            if self.types.len() >= REMEMBERED_TYPES {
+                self.types.clear();
+            }
+            self.types.insert(number, url.clone());
+        }
         Ok(url)
     }
 
@@ -334,6 +341,26 @@ impl ReadConnection {
     }
 }
 
+/// What can be read before the first damage; the damage itself if nothing can.
+fn up_to_damage<T>(
+    items: impl Iterator<Item = Result<T, StoreError>>,
+    end: Result<(), StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut readable = Vec::with_capacity(items.size_hint().0);
+    for item in items {
+        match item {
+            Ok(item) => readable.push(item),
+            Err(error) if readable.is_empty() => return Err(error),
+            // Whoever reads on meets it at the beginning of the next page.
+            Err(_) => return Ok(readable),
+        }
+    }
+    match end {
+        Err(error) if readable.is_empty() => Err(error),
+        Ok(()) | Err(_) => Ok(readable),
+    }
+}
+
 /// Rows whose payloads share one buffer.
 #[derive(Default)]
 struct Page {
@@ -342,7 +369,6 @@ struct Page {
 }
 
 struct StoredRow {
-    entity: i64,
     sequence: u64,
     payload_type: i64,
     payload: std::ops::Range<usize>,
@@ -356,7 +382,7 @@ impl Page {
     }
 
     /// Columns: sequence, type, payload, checksum, position.
-    fn push(&mut self, row: &Row<'_>, entity: i64) -> rusqlite::Result<()> {
+    fn push(&mut self, row: &Row<'_>) -> rusqlite::Result<()> {
         let start = self.payloads.len();
         let ValueRef::Blob(payload) = row.get_ref(2)? else {
             return Err(rusqlite::Error::InvalidColumnType(
@@ -367,7 +393,6 @@ impl Page {
         };
         self.payloads.extend_from_slice(payload);
         self.rows.push(StoredRow {
-            entity,
             sequence: row.get(0)?,
             payload_type: row.get(1)?,
             payload: start..self.payloads.len(),

@@ -32,7 +32,7 @@ const STEPS: &[&str] = &["
         type     INTEGER NOT NULL,          -- payload_type.id
         payload  BLOB NOT NULL,
         time     INTEGER NOT NULL,          -- microseconds since 1970, UTC
-        checksum INTEGER NOT NULL           -- CRC-32 of entity, sequence, type (8 bytes each) and payload
+        checksum INTEGER NOT NULL           -- CRC-32 of whose, which and what
     ) STRICT;
     CREATE UNIQUE INDEX event_of_entity ON event (entity, sequence);
 

@@ -7,10 +7,12 @@ use cloudstate_protocol::Any;
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use super::{queue::Answer, record};
-use crate::store::{Append, EntityRef, StoreError};
+use crate::store::{Append, EntityKey, EntityRef, StoreError};
 
 /// Entities whose last sequence number is remembered.
 const REMEMBERED: usize = 100_000;
+/// Types that are remembered. A service has few.
+pub(super) const REMEMBERED_TYPES: usize = 10_000;
 
 /// The tables within one transaction.
 pub(super) struct Tables<'a> {
@@ -58,10 +60,10 @@ impl Tables<'_> {
         let mut sequence = actual;
         for event in &append.events {
             sequence += 1;
-            self.event(number, sequence, event)?;
+            self.event(number, append.entity.key(), sequence, event)?;
         }
         if let Some(snapshot) = &append.snapshot {
-            self.snapshot(number, sequence, snapshot)?;
+            self.snapshot(number, append.entity.key(), sequence, snapshot)?;
         }
         if self.sequences.len() >= REMEMBERED {
             self.sequences.clear();
@@ -90,10 +92,16 @@ impl Tables<'_> {
             .query_row([number], |row| row.get(0))
     }
 
-    fn event(&mut self, number: i64, sequence: u64, event: &Any) -> rusqlite::Result<()> {
+    fn event(
+        &mut self,
+        number: i64,
+        entity: &EntityKey,
+        sequence: u64,
+        event: &Any,
+    ) -> rusqlite::Result<()> {
         let payload_type = self.payload_type(&event.type_url)?;
         *self.last_position += 1;
-        let checksum = record::checksum(number, sequence, payload_type, &event.value);
+        let checksum = record::checksum(entity, sequence, &event.type_url, &event.value);
         self.transaction
             .prepare_cached(
                 "INSERT INTO event (position, entity, sequence, type, payload, time, checksum)
@@ -111,9 +119,15 @@ impl Tables<'_> {
         Ok(())
     }
 
-    fn snapshot(&mut self, number: i64, sequence: u64, snapshot: &Any) -> rusqlite::Result<()> {
+    fn snapshot(
+        &mut self,
+        number: i64,
+        entity: &EntityKey,
+        sequence: u64,
+        snapshot: &Any,
+    ) -> rusqlite::Result<()> {
         let payload_type = self.payload_type(&snapshot.type_url)?;
-        let checksum = record::checksum(number, sequence, payload_type, &snapshot.value);
+        let checksum = record::checksum(entity, sequence, &snapshot.type_url, &snapshot.value);
         self.transaction
             .prepare_cached(
                 "INSERT OR REPLACE INTO snapshot (entity, sequence, type, payload, time, checksum)
@@ -130,7 +144,6 @@ impl Tables<'_> {
         Ok(())
     }
 
-    /// A service stores few types, so that all of them are remembered.
     fn payload_type(&mut self, url: &ByteString) -> rusqlite::Result<i64> {
         if let Some(&number) = self.types.get(url) {
             return Ok(number);
@@ -147,6 +160,9 @@ impl Tables<'_> {
                 .prepare_cached("INSERT INTO payload_type (url) VALUES (?1)")?
                 .insert([&**url])?,
         };
+        if self.types.len() >= REMEMBERED_TYPES {
+            self.types.clear();
+        }
         // A copy of its own: a slice would keep the request that it arrived in.
         self.types.insert(ByteString::from(url.to_string()), number);
         Ok(number)

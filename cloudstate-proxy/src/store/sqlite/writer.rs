@@ -199,9 +199,9 @@ impl Journal {
 /// Whether the others of a group may succeed without the one that caused it.
 fn concerns_one(error: &rusqlite::Error) -> bool {
     matches!(
-        error.sqlite_error_code(),
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::ConstraintViolation | ErrorCode::TooBig)
-    )
+        store_error(Path::new(""), error),
+        StoreError::Corrupt { .. }
+    ) || error.sqlite_error_code() == Some(ErrorCode::TooBig)
 }
 
 fn is_failed_sync(error: &rusqlite::Error) -> bool {
