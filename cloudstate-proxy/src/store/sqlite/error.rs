@@ -28,7 +28,21 @@ pub(super) fn open_error(file: &Path, error: &Error) -> OpenError {
 
 /// Of an error while the store is used.
 pub(super) fn store_error(file: &Path, error: &Error) -> StoreError {
-    let corrupt = match error {
+    if is_damage(error) {
+        StoreError::Corrupt {
+            file: file.to_owned(),
+            detail: error.to_string(),
+        }
+    } else {
+        StoreError::Unavailable {
+            reason: format!("{}: {error}", file.display()),
+        }
+    }
+}
+
+/// Whether what is stored is not what was written.
+pub(super) fn is_damage(error: &Error) -> bool {
+    match error {
         // The writer breaks no constraint: rows do not fit together.
         Error::SqliteFailure(failure, _) => matches!(
             failure.code,
@@ -40,15 +54,5 @@ pub(super) fn store_error(file: &Path, error: &Error) -> StoreError {
         | Error::IntegralValueOutOfRange(..)
         | Error::Utf8Error(..) => true,
         _ => false,
-    };
-    if corrupt {
-        StoreError::Corrupt {
-            file: file.to_owned(),
-            detail: error.to_string(),
-        }
-    } else {
-        StoreError::Unavailable {
-            reason: format!("{}: {error}", file.display()),
-        }
     }
 }

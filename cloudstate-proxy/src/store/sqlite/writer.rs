@@ -12,7 +12,7 @@ use bytestring::ByteString;
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, ffi};
 
 use super::{
-    error::store_error,
+    error::{is_damage, store_error},
     lock::Lock,
     mark::Mark,
     queue::{Answer, Pending, Queue, Running},
@@ -198,10 +198,7 @@ impl Journal {
 
 /// Whether the others of a group may succeed without the one that caused it.
 fn concerns_one(error: &rusqlite::Error) -> bool {
-    matches!(
-        store_error(Path::new(""), error),
-        StoreError::Corrupt { .. }
-    ) || error.sqlite_error_code() == Some(ErrorCode::TooBig)
+    is_damage(error) || error.sqlite_error_code() == Some(ErrorCode::TooBig)
 }
 
 fn is_failed_sync(error: &rusqlite::Error) -> bool {
