@@ -18,3 +18,5 @@ mod full_disk;
 mod history;
 #[path = "store_damage/log.rs"]
 mod log;
+#[path = "store_damage/pages.rs"]
+mod pages;

@@ -137,6 +137,24 @@ impl ReadConnection {
         let Some(number) = self.number(entity)? else {
             return Ok(None);
         };
+        match self.snapshot(entity.key(), number) {
+            // Events say the same, only slower.
+            Err(StoreError::Corrupt { file, detail }) => {
+                tracing::warn!(
+                    entity = %entity.key(), file = %file.display(), detail,
+                    "the snapshot is damaged and not used; the entity is loaded from its events"
+                );
+                Ok(None)
+            }
+            found => found,
+        }
+    }
+
+    fn snapshot(
+        &mut self,
+        entity: &EntityKey,
+        number: i64,
+    ) -> Result<Option<StoredSnapshot>, StoreError> {
         let read = || {
             self.connection
                 .prepare_cached(
@@ -158,18 +176,14 @@ impl ReadConnection {
         else {
             return Ok(None);
         };
-        let type_url = self.type_url(payload_type)?;
-        let intact = type_url.as_ref().is_some_and(|type_url| {
-            checksum == record::checksum(entity.key(), sequence, type_url, &value)
-        });
-        let Some(type_url) = type_url.filter(|_| intact) else {
-            // Events say the same, only slower.
-            tracing::warn!(
-                entity = %entity.key(), sequence, file = %self.file.display(),
-                "the snapshot is damaged and not used; the entity is loaded from its events"
-            );
-            return Ok(None);
-        };
+        let type_url = self
+            .type_url(payload_type)?
+            .ok_or_else(|| self.corrupt("table snapshot: its type is missing".into()))?;
+        if checksum != record::checksum(entity, sequence, &type_url, &value) {
+            return Err(self.corrupt(format!(
+                "table snapshot: the one at event {sequence} does not match its checksum"
+            )));
+        }
         Ok(Some(StoredSnapshot {
             sequence,
             payload: Any { type_url, value },
@@ -185,6 +199,49 @@ impl ReadConnection {
         let Some(number) = self.number(entity)? else {
             return Ok(Vec::new());
         };
+        let events = self.events_of(entity.key(), number, after, limit)?;
+        if !events.is_empty() || limit == 0 {
+            return Ok(events);
+        }
+        // The end is the one place where a checksum cannot notice that something is missing. So the end is looked for
+        // from the other side as well; if it is not the same, either events came meanwhile or the index is damaged.
+        let last = self
+            .last_sequence(number)
+            .map_err(|error| self.failed(&error))?;
+        if last == 0 {
+            // An entity gets its number with its first event.
+            return Err(self.corrupt(format!(
+                "index event_of_entity: the events of entity {} are not found",
+                entity.key()
+            )));
+        }
+        if last <= after {
+            return Ok(events);
+        }
+        let events = self.events_of(entity.key(), number, after, limit)?;
+        if events.is_empty() {
+            return Err(self.corrupt(format!(
+                "index event_of_entity: events {} to {last} of entity {} are not found",
+                after + 1,
+                entity.key()
+            )));
+        }
+        Ok(events)
+    }
+
+    fn last_sequence(&self, number: i64) -> rusqlite::Result<u64> {
+        self.connection
+            .prepare_cached("SELECT coalesce(max(sequence), 0) FROM event WHERE entity = ?1")?
+            .query_row([number], |row| row.get(0))
+    }
+
+    fn events_of(
+        &mut self,
+        entity: &EntityKey,
+        number: i64,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
         let mut page = Page::default();
         let mut read = || -> rusqlite::Result<()> {
             let mut statement = self.connection.prepare_cached(
@@ -205,12 +262,12 @@ impl ReadConnection {
         let events = rows.into_iter().map(|row| {
             expected += 1;
             if row.sequence != expected {
-                let detail = format!("event {expected} of entity {} is missing", entity.key());
+                let detail = format!("event {expected} of entity {entity} is missing");
                 return Err(self.corrupt(detail));
             }
             Ok(StoredEvent {
                 sequence: row.sequence,
-                payload: self.payload(&row, entity.key(), &payloads)?,
+                payload: self.payload(&row, entity, &payloads)?,
             })
         });
         up_to_damage(events, end)

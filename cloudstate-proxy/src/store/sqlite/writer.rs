@@ -1,7 +1,7 @@
 //! The thread that writes: whatever waits becomes one transaction, with one sync for all.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     path::{Path, PathBuf},
     sync::Arc,
     thread,
@@ -18,7 +18,10 @@ use super::{
     queue::{Answer, Pending, Queue, Running},
     tables::Tables,
 };
-use crate::store::{Append, Commit, EntityRef, OpenError, StoreError};
+use crate::store::{Append, Commit, EntityKey, EntityRef, OpenError, StoreError};
+
+/// Entities that are remembered to have met damage.
+const SUSPECTS: usize = 1024;
 
 /// The writing end of a store.
 #[derive(Debug)]
@@ -43,6 +46,7 @@ impl Writer {
             last_position,
             sequences: HashMap::new(),
             types: HashMap::new(),
+            suspects: HashSet::new(),
         };
         let running = Running {
             queue: Arc::clone(&queue),
@@ -98,6 +102,9 @@ struct Journal {
     /// Last sequence number by entity.
     sequences: HashMap<i64, u64>,
     types: HashMap<ByteString, i64>,
+    /// Entities that have met damage. They get transactions of their own, so that each new attempt of theirs does not
+    /// take everybody else's transaction apart again.
+    suspects: HashSet<EntityKey>,
 }
 
 /// What a transaction did, to be believed once it is committed.
@@ -107,34 +114,74 @@ struct Group {
     numbers: Vec<(Arc<EntityRef>, i64)>,
 }
 
+/// Why a transaction did not happen.
+struct Failed {
+    error: rusqlite::Error,
+    /// Whose trouble it is, where it is not everybody's.
+    culprit: Option<usize>,
+}
+
+impl From<rusqlite::Error> for Failed {
+    fn from(error: rusqlite::Error) -> Self {
+        Self {
+            error,
+            culprit: None,
+        }
+    }
+}
+
 impl Journal {
     /// Stores a group and answers its members.
     ///
     /// # Errors
     /// Nothing may be written any more. Who is still in the group has no answer.
     fn commit(&mut self, group: &mut Vec<Pending>) -> Result<(), StoreError> {
+        while !group.is_empty() {
+            match group.iter().position(|pending| self.goes_alone(pending)) {
+                Some(index) => {
+                    let mut alone = vec![group.remove(index)];
+                    let result = self.commit_once(&mut alone);
+                    group.append(&mut alone);
+                    result?;
+                }
+                None => self.commit_once(group)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// One transaction. Leaves the group as it was if one of its members turns out to have to go alone.
+    fn commit_once(&mut self, group: &mut Vec<Pending>) -> Result<(), StoreError> {
         let before = self.last_position;
-        let error = match self.store(group) {
+        let Failed { error, culprit } = match self.store(group) {
             Ok(stored) => {
                 self.believe(before, group, stored);
                 return Ok(());
             }
-            Err(error) => error,
+            Err(failed) => failed,
         };
         // What was learnt inside the transaction went with it.
         self.last_position = before;
         self.sequences.clear();
         self.types.clear();
-        if group.len() > 1 && concerns_one(&error) {
-            let mut members = std::mem::take(group).into_iter();
-            while let Some(member) = members.next() {
-                group.push(member);
-                if let Err(fatal) = self.commit(group) {
-                    group.extend(members);
-                    return Err(fatal);
-                }
+        if let Some(index) = culprit
+            && group.len() > 1
+        {
+            if self.suspects.len() >= SUSPECTS {
+                self.suspects.clear();
             }
+            let key = group[index].append.entity.key();
+            self.suspects.insert(key.clone());
             return Ok(());
+        }
+        if let [Pending { append, .. }] = &mut **group
+            && is_damage(&error)
+            && !append.events.is_empty()
+            && append.snapshot.take().is_some()
+        {
+            // Perhaps it is only the snapshot that has no place; it can be done without.
+            tracing::warn!(%error, entity = %append.entity.key(), "events are stored without their snapshot");
+            return self.commit_once(group);
         }
         let failure = store_error(&self.file, &error);
         tracing::error!(error = %failure, "nothing was stored");
@@ -165,7 +212,12 @@ impl Journal {
         }
     }
 
-    fn store(&mut self, group: &[Pending]) -> rusqlite::Result<Group> {
+    fn goes_alone(&self, pending: &Pending) -> bool {
+        // Nearly always nobody does, and there is nothing to hash.
+        !self.suspects.is_empty() && self.suspects.contains(pending.append.entity.key())
+    }
+
+    fn store(&mut self, group: &[Pending]) -> Result<Group, Failed> {
         let transaction = Transaction::new(&mut self.connection, TransactionBehavior::Immediate)?;
         let mut tables = Tables {
             transaction: &transaction,
@@ -175,9 +227,12 @@ impl Journal {
             time: microseconds(SystemTime::now()),
         };
         let mut done = Group::default();
-        for pending in group {
-            let answer = tables.append(&pending.append, &mut done.numbers)?;
-            done.answers.push(answer);
+        for (index, pending) in group.iter().enumerate() {
+            let answer = tables.append(&pending.append, &mut done.numbers);
+            done.answers.push(answer.map_err(|error| Failed {
+                culprit: concerns_one(&error).then_some(index),
+                error,
+            })?);
         }
         transaction.commit()?;
         Ok(done)
