@@ -1,4 +1,17 @@
 //! `google.protobuf.Any` with reference-counted contents, and the Cloudstate convention for what it holds.
+//!
+//! | holds | type URL | value |
+//! |---|---|---|
+//! | a message | `type.googleapis.com/` and its full name | the encoded message |
+//! | a primitive | `p.cloudstate.io/` and its protobuf type, such as `int64` | a message whose field 1 is the value |
+//! | JSON | `json.cloudstate.io/` and a name of the writer's choice | a message whose field 1 is the text, in UTF-8 |
+//!
+//! Elements of sets and keys of maps are compared as they are encoded, so an equal value always has equal bytes; a
+//! primitive's default value is no bytes at all.
+
+mod json;
+mod primitive;
+mod protobuf;
 
 use std::fmt;
 
@@ -7,8 +20,9 @@ use bytestring::ByteString;
 use prost::DecodeError;
 use prost::encoding::{DecodeContext, WireType, bytes as bytes_field, skip_field};
 
-/// Prefix of the type URL of every protobuf message that this crate packs.
-pub const PROTOBUF_PREFIX: &str = "type.googleapis.com/";
+pub use json::JSON_PREFIX;
+pub use primitive::{PRIMITIVE_PREFIX, Primitive};
+pub use protobuf::PROTOBUF_PREFIX;
 
 /// A value together with the name of its type.
 ///
@@ -30,13 +44,82 @@ impl Any {
             .map_or(&*self.type_url, |(_, name)| name)
     }
 
-    /// Packs a protobuf message under `type.googleapis.com/` and its full name.
-    pub fn pack<M: prost::Message + prost::Name>(message: &M) -> Self {
-        Self {
-            type_url: format!("{PROTOBUF_PREFIX}{}", M::full_name()).into(),
-            value: message.encode_to_vec().into(),
+    /// What the type URL says the value is.
+    ///
+    /// ```
+    /// use cloudstate_protocol::{Any, any::Kind};
+    ///
+    /// assert_eq!(Any::primitive(&7).kind(), Kind::Primitive);
+    /// ```
+    pub fn kind(&self) -> Kind {
+        let has = |prefix| self.type_url.starts_with(prefix);
+        if has(PROTOBUF_PREFIX) {
+            Kind::Protobuf
+        } else if has(PRIMITIVE_PREFIX) {
+            Kind::Primitive
+        } else if has(JSON_PREFIX) {
+            Kind::Json
+        } else {
+            Kind::Other
         }
     }
+
+    fn mismatch(&self, expected: impl Into<String>) -> AnyError {
+        AnyError::Type {
+            expected: expected.into(),
+            actual: self.type_url.clone(),
+        }
+    }
+
+    fn undecodable(&self, source: DecodeError) -> AnyError {
+        AnyError::Protobuf {
+            type_url: self.type_url.clone(),
+            source,
+        }
+    }
+}
+
+/// What an [`Any`] holds, by the prefix of its type URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A protobuf message under `type.googleapis.com/`.
+    Protobuf,
+    /// A primitive under `p.cloudstate.io/`.
+    Primitive,
+    /// JSON under `json.cloudstate.io/`.
+    Json,
+    /// Anything else; [`Any::unpack`] takes it for a message whose type URL has another host.
+    Other,
+}
+
+/// Why an [`Any`] could not be read as what was asked for, or a value not be written as JSON.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AnyError {
+    /// It holds a value of another type.
+    #[error("the payload is `{actual}`, not `{expected}`")]
+    Type {
+        /// The type asked for.
+        expected: String,
+        /// The type URL of the payload.
+        actual: ByteString,
+    },
+    /// The bytes are not what the type URL says.
+    #[error("the payload is not a valid `{type_url}`")]
+    Protobuf {
+        /// The type URL of the payload.
+        type_url: ByteString,
+        /// What is wrong with the bytes.
+        source: DecodeError,
+    },
+    /// The JSON is not of the type asked for, or the value has no form in JSON.
+    #[error("the payload `{type_url}` and its JSON do not agree")]
+    Json {
+        /// The type URL of the payload.
+        type_url: ByteString,
+        /// What is wrong, with line and column of the JSON.
+        source: serde_json::Error,
+    },
 }
 
 impl fmt::Debug for Any {
