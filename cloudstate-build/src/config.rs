@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::{
+    conversions::{self, Conversion},
     error::Error,
     messages, names, packages,
     services::{Markers, descriptor_file},
@@ -21,6 +22,7 @@ pub struct Config {
     cloudstate: String,
     type_attributes: Vec<(String, String)>,
     field_attributes: Vec<(String, String)>,
+    conversions: Vec<Conversion>,
     out_dir: Option<PathBuf>,
 }
 
@@ -31,6 +33,7 @@ impl Default for Config {
             cloudstate: "::cloudstate".to_owned(),
             type_attributes: Vec::new(),
             field_attributes: Vec::new(),
+            conversions: Vec::new(),
             out_dir: None,
         }
     }
@@ -70,6 +73,18 @@ impl Config {
         attribute: impl Into<String>,
     ) -> Self {
         self.field_attributes.push((path.into(), attribute.into()));
+        self
+    }
+
+    /// Writes `impl From<from> for to`, for messages that share fields: a command and its event, a state and its view.
+    ///
+    /// Every field of `to` must be a field of `from` with the same type; fields that only `from` has are dropped. Names
+    /// are full names, or names within the package of a file that is compiled: `AddLineItem`, `persistence.LineItem`.
+    pub fn conversion(mut self, from: impl Into<String>, to: impl Into<String>) -> Self {
+        self.conversions.push(Conversion {
+            from: from.into(),
+            to: to.into(),
+        });
         self
     }
 
@@ -174,8 +189,22 @@ impl Config {
             config.field_attribute(path, attribute);
         }
         let markers = Box::new(Markers::new(self.cloudstate.clone()));
-        let code = messages::generate(config, markers, set.file)
+        let asked_for: Vec<&str> = compiler
+            .files()
+            .filter(|file| !file.is_import())
+            .map(|file| file.name())
+            .collect();
+        let compiled: Vec<&str> = own
+            .iter()
+            .filter(|file| asked_for.contains(&file.name()))
+            .map(|file| file.package())
+            .collect();
+        let conversions = conversions::generate(&self.conversions, &own, &compiled)?;
+        let mut code = messages::generate(config, markers, set.file)
             .map_err(|cause| Error::new(cause.to_string()))?;
+        for (package, text) in conversions {
+            code.entry(package).or_default().push_str(&text);
+        }
 
         let mut output: BTreeMap<String, Vec<u8>> = packages::files(&code)
             .into_iter()

@@ -37,6 +37,7 @@
 //! Compile all files in one call; a second call that generates the same package replaces the first one's output.
 
 mod config;
+mod conversions;
 mod error;
 mod messages;
 mod names;

@@ -31,6 +31,15 @@ pub(crate) fn split(package: &str) -> Option<(&str, &str)> {
     }
 }
 
+/// The full name of something in a package.
+pub(crate) fn join(package: &str, name: &str) -> String {
+    if package.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{package}.{name}")
+    }
+}
+
 /// The name under which `include_proto!` knows a package.
 pub(crate) fn file_stem(package: &str) -> &str {
     if package.is_empty() { "_" } else { package }

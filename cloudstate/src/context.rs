@@ -4,7 +4,7 @@ use std::{fmt, mem, ops::Deref};
 
 use cloudstate_protocol::{Any, cloudstate as wire};
 
-use crate::{EntityId, EventSourcedEntity, Handles, Payload, SideEffect};
+use crate::{EntityId, EventSourcedEntity, Handlers, Handles, Payload, ReplayError, SideEffect};
 
 /// The entity while it handles a command.
 ///
@@ -85,16 +85,22 @@ impl<E: EventSourcedEntity> Context<E> {
         self.sequence = sequence;
     }
 
-    pub(crate) fn begin(&mut self, command_id: i64) {
+    pub(crate) fn begin(&mut self, command_id: i64, command_name: &'static str) {
         self.command_id = command_id;
+        self.command_name = command_name;
     }
 
-    pub(crate) fn set_command_name(&mut self, name: &'static str) {
-        self.command_name = name;
-    }
-
-    pub(crate) fn has_events(&self) -> bool {
-        !self.events.is_empty()
+    pub(crate) fn apply_stored(&mut self, event: &Any, sequence: u64) -> Result<(), ReplayError>
+    where
+        E: Handlers,
+    {
+        let context = EventContext {
+            entity_id: &self.entity_id,
+            sequence,
+        };
+        self.state.replay(event, &context)?;
+        self.sequence = sequence;
+        Ok(())
     }
 
     pub(crate) fn take_outcome(&mut self) -> (Vec<Any>, Vec<wire::SideEffect>) {
@@ -128,13 +134,6 @@ pub struct EventContext<'a> {
 }
 
 impl<'a> EventContext<'a> {
-    pub(crate) fn new(entity_id: &'a EntityId, sequence: u64) -> Self {
-        Self {
-            entity_id,
-            sequence,
-        }
-    }
-
     /// The entity's id.
     pub fn entity_id(&self) -> &'a EntityId {
         self.entity_id

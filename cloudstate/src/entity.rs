@@ -148,7 +148,7 @@ pub trait Snapshots: EventSourcedEntity {
 #[non_exhaustive]
 pub enum ReplayError {
     /// No handler takes this type.
-    #[error("{entity} has no handler for {kind} {type_url}")]
+    #[error("No {kind} handler found for {kind} {type_url} on {entity}")]
     NoHandler {
         /// Rust name of the entity.
         entity: &'static str,
@@ -158,7 +158,7 @@ pub enum ReplayError {
         type_url: ByteString,
     },
     /// The stored bytes are not a value of their type.
-    #[error("{kind} {type_url} cannot be decoded: {source}")]
+    #[error("The stored {kind} {type_url} cannot be decoded: {source}")]
     Decode {
         /// `event` or `snapshot`.
         kind: &'static str,

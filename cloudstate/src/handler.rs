@@ -12,7 +12,7 @@ use crate::{
 /// A command on its way to its handler.
 #[derive(Debug)]
 pub struct Incoming {
-    pub(crate) name: String,
+    pub(crate) name: &'static str,
     pub(crate) payload: Bytes,
     pub(crate) metadata: Option<wire::Metadata>,
 }
@@ -131,7 +131,6 @@ where
         Ok(request) => request,
         Err(error) => return Handled::Undecodable(error),
     };
-    context.set_command_name(R::NAME);
     let entity_id = context.entity_id().clone();
     let metadata = Metadata::from_wire(command.metadata);
     let mut call = Call {

@@ -1,0 +1,263 @@
+//! An event-sourced entity as a state machine: a message of the protocol in, at most one message out.
+//!
+//! There is no I/O here, no task and no clock. The protocol server and the in-process user function feed the same
+//! machine, so that what holds over the network holds in process too.
+
+mod guard;
+mod live;
+
+use std::{mem, sync::Arc};
+
+use cloudstate_protocol::{
+    Any,
+    cloudstate::{
+        ClientAction, Command, Failure,
+        client_action::Action,
+        eventsourced::{
+            EventSourcedEvent, EventSourcedInit, EventSourcedReply, EventSourcedStreamIn,
+            EventSourcedStreamOut, event_sourced_stream_in::Message as In,
+            event_sourced_stream_out::Message as Out,
+        },
+    },
+};
+
+pub(crate) use live::{LiveEntity, live};
+
+use crate::{EntityId, registry::Registry};
+use guard::Guarded;
+use live::Rejection;
+
+/// The user function's side of one entity stream, from its first message to its end.
+#[derive(Debug)]
+pub(crate) struct EntityStream {
+    registry: Arc<Registry>,
+    phase: Phase,
+}
+
+/// What a message led to.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// The stream goes on, after this message if there is one.
+    Continue(Option<EventSourcedStreamOut>),
+    /// The stream ends, after this message if there is one.
+    End(Option<EventSourcedStreamOut>),
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// Nothing received yet.
+    Opened,
+    Live(Guarded),
+    /// A command failed after it had emitted: the state was ahead of the journal and is gone. The proxy half-closes the
+    /// stream and opens another.
+    AwaitingRestart {
+        entity_id: EntityId,
+    },
+    Ended,
+}
+
+impl EntityStream {
+    pub(crate) fn new(registry: Arc<Registry>) -> Self {
+        Self {
+            registry,
+            phase: Phase::Opened,
+        }
+    }
+
+    /// Takes the next message of the proxy.
+    pub(crate) fn receive(&mut self, message: EventSourcedStreamIn) -> Step {
+        let outcome = match (&mut self.phase, message.message) {
+            (Phase::Ended, _) => return Step::End(None),
+            (Phase::Opened, Some(In::Init(init))) => self.open(init).map(|()| None),
+            (Phase::Opened, _) => Err(protocol_error(0, "Expected Init message")),
+            (_, Some(In::Init(_))) => Err(protocol_error(0, "Entity already inited")),
+            (_, None) => Err(protocol_error(0, "Received empty/unknown message")),
+            (Phase::Live(entity), Some(In::Event(event))) => replay(entity, event).map(|()| None),
+            (Phase::Live(entity), Some(In::Command(command))) => {
+                let handled = handle(entity, command);
+                if let Ok((_, Next::AwaitRestart)) = handled {
+                    let entity_id = entity.id().clone();
+                    self.phase = Phase::AwaitingRestart { entity_id };
+                }
+                handled.map(|(reply, _)| Some(reply))
+            }
+            (Phase::AwaitingRestart { .. }, Some(In::Event(_))) => Err(protocol_error(
+                0,
+                "Received an event on a stream whose restart was requested",
+            )),
+            (Phase::AwaitingRestart { entity_id }, Some(In::Command(command))) => {
+                refuse_until_restart(entity_id, &command).map(Some)
+            }
+        };
+        match outcome {
+            Ok(reply) => Step::Continue(reply.map(|reply| out(Out::Reply(reply)))),
+            Err(failure) => {
+                tracing::error!(
+                    command_id = failure.command_id,
+                    "entity stream ended: {}",
+                    failure.description
+                );
+                self.phase = Phase::Ended;
+                Step::End(Some(out(Out::Failure(failure))))
+            }
+        }
+    }
+
+    /// The proxy sends nothing more. The stream completes, after this message if there is one.
+    pub(crate) fn half_close(&mut self) -> Option<EventSourcedStreamOut> {
+        match mem::replace(&mut self.phase, Phase::Ended) {
+            Phase::Opened => {
+                let failure = protocol_error(0, "Expected Init message");
+                Some(out(Out::Failure(failure)))
+            }
+            Phase::Live(_) | Phase::AwaitingRestart { .. } | Phase::Ended => None,
+        }
+    }
+
+    fn open(&mut self, init: EventSourcedInit) -> Result<(), Failure> {
+        let Some(entity_type) = self.registry.event_sourced(&init.service_name) else {
+            let text = format!("Service not found: {}", init.service_name);
+            return Err(protocol_error(0, &text));
+        };
+        let id = EntityId::new(init.entity_id);
+        let mut entity = Guarded::create(entity_type, id).map_err(unexpected(0))?;
+        if let Some(snapshot) = init.snapshot {
+            let sequence = sequence(snapshot.snapshot_sequence)?;
+            let payload = payload(snapshot.snapshot, "snapshot")?;
+            entity
+                .run(|live| live.restore(&payload, sequence))
+                .map_err(unexpected(0))?
+                .map_err(|error| failure(0, error.to_string()))?;
+        }
+        self.phase = Phase::Live(entity);
+        Ok(())
+    }
+}
+
+enum Next {
+    GoOn,
+    AwaitRestart,
+}
+
+fn replay(entity: &mut Guarded, event: EventSourcedEvent) -> Result<(), Failure> {
+    let sequence = sequence(event.sequence)?;
+    let payload = payload(event.payload, "event")?;
+    entity
+        .run(|live| live.replay(&payload, sequence))
+        .map_err(unexpected(0))?
+        .map_err(|error| failure(0, error.to_string()))
+}
+
+fn handle(entity: &mut Guarded, command: Command) -> Result<(EventSourcedReply, Next), Failure> {
+    let id = command.id;
+    check_recipient(entity.id(), &command)?;
+    let Some(payload) = command.payload else {
+        return Err(protocol_error(id, "No command payload"));
+    };
+    let outcome = entity
+        .run(|live| live.handle(id, &command.name, payload.value, command.metadata))
+        .map_err(unexpected(id))?;
+    match outcome {
+        Ok(done) => {
+            let reply = EventSourcedReply {
+                command_id: id,
+                client_action: Some(ClientAction {
+                    action: Some(done.action),
+                }),
+                side_effects: done.effects,
+                events: done.events,
+                snapshot: done.snapshot,
+            };
+            Ok((reply, Next::GoOn))
+        }
+        Err(Rejection::Refused { failure, emitted }) => {
+            let reply = refusal(id, failure.into_description(), emitted);
+            let next = if emitted {
+                Next::AwaitRestart
+            } else {
+                Next::GoOn
+            };
+            Ok((reply, next))
+        }
+        // The caller's doing, and nobody else's trouble: the entity goes on.
+        Err(Rejection::Undecodable(error)) => {
+            let text = format!(
+                "The payload of command [{}] is not its request message: {error}",
+                command.name
+            );
+            Ok((refusal(id, text, false), Next::GoOn))
+        }
+        Err(Rejection::Unknown) => {
+            let text = format!(
+                "No command handler found for command [{}] on {}",
+                command.name,
+                entity.type_name()
+            );
+            Err(failure(id, text))
+        }
+    }
+}
+
+fn refuse_until_restart(
+    entity_id: &EntityId,
+    command: &Command,
+) -> Result<EventSourcedReply, Failure> {
+    check_recipient(entity_id, command)?;
+    let text = "The entity must be loaded again before it takes commands: an earlier one failed after it had emitted";
+    Ok(refusal(command.id, text.into(), true))
+}
+
+fn check_recipient(entity_id: &EntityId, command: &Command) -> Result<(), Failure> {
+    if command.entity_id == entity_id.as_str() {
+        return Ok(());
+    }
+    let text = "Receiving entity is not the intended recipient of command";
+    Err(protocol_error(command.id, text))
+}
+
+fn sequence(number: i64) -> Result<u64, Failure> {
+    u64::try_from(number)
+        .map_err(|_| protocol_error(0, &format!("Negative sequence number {number}")))
+}
+
+fn payload(payload: Option<Any>, of: &str) -> Result<Any, Failure> {
+    payload.ok_or_else(|| protocol_error(0, &format!("No {of} payload")))
+}
+
+/// The reply to a command that failed: it carries the failure and nothing else.
+fn refusal(command_id: i64, description: String, restart: bool) -> EventSourcedReply {
+    let failure = Failure {
+        command_id,
+        description,
+        restart,
+    };
+    EventSourcedReply {
+        command_id,
+        client_action: Some(ClientAction {
+            action: Some(Action::Failure(failure)),
+        }),
+        ..EventSourcedReply::default()
+    }
+}
+
+fn failure(command_id: i64, description: String) -> Failure {
+    Failure {
+        command_id,
+        description,
+        restart: false,
+    }
+}
+
+fn protocol_error(command_id: i64, text: &str) -> Failure {
+    failure(command_id, format!("Protocol error: {text}"))
+}
+
+fn unexpected(command_id: i64) -> impl FnOnce(String) -> Failure {
+    move |panic| failure(command_id, format!("Unexpected failure: {panic}"))
+}
+
+fn out(message: Out) -> EventSourcedStreamOut {
+    EventSourcedStreamOut {
+        message: Some(message),
+    }
+}

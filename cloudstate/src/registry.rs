@@ -1,0 +1,277 @@
+//! What a program serves: the entities it registers, checked before anything runs.
+
+use std::{
+    any::{TypeId, type_name},
+    collections::BTreeMap,
+    env, fmt,
+    panic::Location,
+    sync::Arc,
+    time::Duration,
+};
+
+use crate::{
+    Create, Entity, EntityId, Handlers, Result, Service,
+    error::Kind,
+    event_sourced::{LiveEntity, live},
+    user_function::UserFunction,
+};
+
+/// An annotated entity, as `inventory` collects it.
+#[derive(Clone, Copy, Debug)]
+pub struct Registration {
+    source: &'static str,
+    entity_type: fn(String) -> EventSourcedType,
+}
+
+inventory::collect!(Registration);
+
+impl Registration {
+    /// An event-sourced entity that starts from its default; `source` is the place of its attribute, `file:line`.
+    pub const fn event_sourced<E: Handlers + Create>(source: &'static str) -> Self {
+        Self {
+            source,
+            entity_type: |source| EventSourcedType::new::<E>(source, E::create),
+        }
+    }
+}
+
+/// A service under construction: its entities, its name and its version.
+///
+/// [`run`](crate::run) is enough where annotated entities start from their `Default`. This builder is for those that
+/// need something from outside:
+///
+/// ```no_run
+/// # async fn main_of_a_service() -> cloudstate::Result<()> {
+/// cloudstate::Cloudstate::registered()
+///     .service_name("shop")
+///     .service_version(env!("CARGO_PKG_VERSION"))
+///     .run()
+///     .await
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use = "nothing is served before `run` is called"]
+pub struct Cloudstate {
+    entities: Vec<EventSourcedType>,
+    service_name: Option<String>,
+    service_version: String,
+}
+
+impl Cloudstate {
+    /// A service without entities.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A service with every annotated entity that is linked into this program.
+    pub fn registered() -> Self {
+        let mut this = Self::new();
+        for registration in inventory::iter::<Registration> {
+            this.add((registration.entity_type)(registration.source.into()));
+        }
+        this
+    }
+
+    /// Adds an event-sourced entity that starts from its default.
+    #[track_caller]
+    pub fn register<E: Handlers + Create>(self) -> Self {
+        self.register_with(E::create)
+    }
+
+    /// Adds an event-sourced entity that starts from what `create` returns, instead of its registration if it has one.
+    ///
+    /// `create` runs whenever an entity is loaded, before its snapshot and events are applied. What it puts into the
+    /// state beside them, such as a shared price list, is not stored.
+    #[track_caller]
+    pub fn register_with<E: Handlers>(
+        mut self,
+        create: impl Fn(&EntityId) -> E + Send + Sync + 'static,
+    ) -> Self {
+        let caller = Location::caller();
+        let source = format!("{}:{}", caller.file(), caller.line());
+        self.add(EventSourcedType::new::<E>(source, create));
+        self
+    }
+
+    /// Names the service, for discovery and for the directory of its data; the program's file name otherwise.
+    pub fn service_name(mut self, name: impl Into<String>) -> Self {
+        self.service_name = Some(name.into());
+        self
+    }
+
+    /// Tells proxies and `--version` the version of the service: `env!("CARGO_PKG_VERSION")`.
+    pub fn service_version(mut self, version: impl Into<String>) -> Self {
+        self.service_version = version.into();
+        self
+    }
+
+    /// Checks what is registered.
+    ///
+    /// # Errors
+    /// There is no entity, two entities share a service or a persistence id, or their `.proto` files shadow each other.
+    pub fn into_user_function(self) -> Result<UserFunction> {
+        let name = self.name();
+        let registry = Registry::new(self.entities)?;
+        UserFunction::new(registry, name, self.service_version)
+    }
+
+    pub(crate) fn name(&self) -> String {
+        self.service_name.clone().unwrap_or_else(program_name)
+    }
+
+    pub(crate) fn version(&self) -> &str {
+        &self.service_version
+    }
+
+    pub(crate) fn services(&self) -> Vec<&'static str> {
+        self.entities.iter().map(|entity| entity.service).collect()
+    }
+
+    fn add(&mut self, entity: EventSourcedType) {
+        let present = |other: &&mut EventSourcedType| other.rust_type == entity.rust_type;
+        match self.entities.iter_mut().find(present) {
+            Some(present) => *present = entity,
+            None => self.entities.push(entity),
+        }
+    }
+}
+
+/// The entity types of a program; no two share a service or a persistence id.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    by_service: BTreeMap<&'static str, EventSourcedType>,
+}
+
+impl Registry {
+    fn new(entities: Vec<EventSourcedType>) -> Result<Self> {
+        if entities.is_empty() {
+            return Err(Kind::NoEntities.into());
+        }
+        for (index, entity) in entities.iter().enumerate() {
+            for earlier in &entities[..index] {
+                if earlier.service == entity.service {
+                    return Err(shared_service(earlier, entity).into());
+                }
+                if earlier.persistence_id == entity.persistence_id {
+                    return Err(shared_persistence_id(earlier, entity).into());
+                }
+            }
+        }
+        let by_service = entities
+            .into_iter()
+            .map(|entity| (entity.service, entity))
+            .collect();
+        Ok(Self { by_service })
+    }
+
+    /// The event-sourced entity type behind a service.
+    pub(crate) fn event_sourced(&self, service: &str) -> Option<&EventSourcedType> {
+        self.by_service.get(service)
+    }
+
+    /// Every entity type, by service name.
+    pub(crate) fn entities(&self) -> impl Iterator<Item = &EventSourcedType> {
+        self.by_service.values()
+    }
+}
+
+/// An event-sourced entity type, as values.
+#[derive(Clone)]
+pub(crate) struct EventSourcedType {
+    rust_type: TypeId,
+    type_name: &'static str,
+    /// Where it is registered, `file:line`.
+    source: String,
+    service: &'static str,
+    descriptor_set: &'static [u8],
+    persistence_id: &'static str,
+    passivate_after: Option<Duration>,
+    create: Arc<dyn Fn(EntityId) -> Box<dyn LiveEntity> + Send + Sync>,
+}
+
+impl EventSourcedType {
+    fn new<E: Handlers>(
+        source: String,
+        create: impl Fn(&EntityId) -> E + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            rust_type: TypeId::of::<E>(),
+            type_name: type_name::<E>(),
+            source,
+            service: <E::Service as Service>::NAME,
+            descriptor_set: <E::Service as Service>::DESCRIPTOR_SET,
+            persistence_id: <E as Entity>::PERSISTENCE_ID,
+            passivate_after: <E as Entity>::PASSIVATE_AFTER,
+            create: Arc::new(move |id| {
+                let state = create(&id);
+                live(id, state)
+            }),
+        }
+    }
+
+    /// An entity without events.
+    pub(crate) fn create(&self, id: EntityId) -> Box<dyn LiveEntity> {
+        (self.create)(id)
+    }
+
+    pub(crate) fn type_name(&self) -> &'static str {
+        self.type_name
+    }
+
+    pub(crate) fn source(&self) -> &str {
+        &self.source
+    }
+
+    pub(crate) fn service(&self) -> &'static str {
+        self.service
+    }
+
+    pub(crate) fn descriptor_set(&self) -> &'static [u8] {
+        self.descriptor_set
+    }
+
+    pub(crate) fn persistence_id(&self) -> &'static str {
+        self.persistence_id
+    }
+
+    pub(crate) fn passivate_after(&self) -> Option<Duration> {
+        self.passivate_after
+    }
+}
+
+impl fmt::Debug for EventSourcedType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventSourcedType")
+            .field("type_name", &self.type_name)
+            .field("service", &self.service)
+            .field("persistence_id", &self.persistence_id)
+            .finish_non_exhaustive()
+    }
+}
+
+fn shared_service(first: &EventSourcedType, second: &EventSourcedType) -> Kind {
+    Kind::SharedService {
+        service: first.service,
+        first: first.type_name,
+        first_source: first.source.clone(),
+        second: second.type_name,
+        second_source: second.source.clone(),
+    }
+}
+
+fn shared_persistence_id(first: &EventSourcedType, second: &EventSourcedType) -> Kind {
+    Kind::SharedPersistenceId {
+        persistence_id: first.persistence_id,
+        first: first.type_name,
+        first_source: first.source.clone(),
+        second: second.type_name,
+        second_source: second.source.clone(),
+    }
+}
+
+fn program_name() -> String {
+    env::current_exe()
+        .ok()
+        .and_then(|path| Some(path.file_stem()?.to_string_lossy().into_owned()))
+        .unwrap_or_else(|| "cloudstate".into())
+}

@@ -1,0 +1,204 @@
+//! The protocol server: offers a user function to a proxy in another process.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use cloudstate_protocol::cloudstate::{
+    EntitySpec, ProxyInfo, UserFunctionError,
+    entity_discovery_server::{EntityDiscovery, EntityDiscoveryServer},
+    eventsourced::{
+        EventSourcedStreamIn, EventSourcedStreamOut,
+        event_sourced_server::{EventSourced, EventSourcedServer},
+    },
+};
+use futures_util::{Stream, StreamExt};
+use tokio::net::TcpListener;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tonic::{
+    Request, Response, Status, Streaming,
+    transport::{Server, server::TcpIncoming},
+};
+
+use crate::{
+    Result, UserFunction,
+    error::Kind,
+    event_sourced::{EntityStream, Step},
+};
+
+/// Streams of one connection at one time. A proxy has one per live entity; the number keeps a broken one from taking
+/// all memory, and is far above what fits in it with real state.
+const STREAMS_PER_CONNECTION: u32 = 1_000_000;
+
+/// Streams that a proxy may cancel before they were accepted, as it does when it stops many entities at once.
+const PENDING_RESETS: usize = 10_000;
+
+/// A proxy that vanished without a word is noticed after these two, and its entities leave memory. There is no idle
+/// timeout: an idle proxy that answers pings stays.
+const PING_EVERY: Duration = Duration::from_secs(60);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Messages that one entity takes in before the other tasks of its thread have a turn: a replay may be long.
+const MESSAGES_PER_TURN: usize = 256;
+
+/// How the protocol server serves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Largest message either way, in bytes.
+    pub(crate) max_message_size: usize,
+    /// How long streams may take to end after the shutdown signal.
+    pub(crate) drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_message_size: 16 << 20,
+            drain: Duration::from_secs(10),
+        }
+    }
+}
+
+impl UserFunction {
+    /// Serves proxies on a bound socket until `shutdown` resolves, with the limits that [`Settings`](crate::Settings)
+    /// has by default.
+    ///
+    /// # Errors
+    /// The socket broke. A broken connection or stream is no error: it ends alone.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<()> {
+        serve(self, listener, Limits::default(), shutdown).await
+    }
+}
+
+/// Serves until `shutdown` resolves, then ends every stream behind what it has received.
+///
+/// # Errors
+/// The socket broke. A broken connection or stream is no error: it ends alone.
+pub(crate) async fn serve(
+    user_function: UserFunction,
+    listener: TcpListener,
+    limits: Limits,
+    shutdown: impl Future<Output = ()>,
+) -> Result<()> {
+    let stop = CancellationToken::new();
+    let service = ProtocolService {
+        user_function,
+        stop: stop.clone(),
+    };
+    let discovery = EntityDiscoveryServer::new(service.clone())
+        .max_decoding_message_size(limits.max_message_size);
+    let event_sourced =
+        EventSourcedServer::new(service).max_decoding_message_size(limits.max_message_size);
+    let serving = Server::builder()
+        .max_concurrent_streams(STREAMS_PER_CONNECTION)
+        .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS))
+        .http2_keepalive_interval(Some(PING_EVERY))
+        .http2_keepalive_timeout(Some(PING_TIMEOUT))
+        .add_service(discovery)
+        .add_service(event_sourced)
+        .serve_with_incoming_shutdown(
+            TcpIncoming::from(listener).with_nodelay(Some(true)),
+            stop.clone().cancelled_owned(),
+        );
+    tokio::pin!(serving);
+    tokio::select! {
+        result = &mut serving => return result.map_err(|error| Kind::Serve(error).into()),
+        () = shutdown => {}
+    }
+    stop.cancel();
+    match tokio::time::timeout(limits.drain, serving).await {
+        Ok(result) => result.map_err(|error| Kind::Serve(error).into()),
+        Err(_) => {
+            tracing::warn!(
+                "connections still open {:?} after the signal are dropped",
+                limits.drain
+            );
+            Ok(())
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct ProtocolService {
+    user_function: UserFunction,
+    stop: CancellationToken,
+}
+
+#[tonic::async_trait]
+impl EntityDiscovery for ProtocolService {
+    async fn discover(&self, request: Request<ProxyInfo>) -> Result<Response<EntitySpec>, Status> {
+        let spec = self.user_function.discover(request.get_ref());
+        Ok(Response::new(spec))
+    }
+
+    async fn report_error(
+        &self,
+        request: Request<UserFunctionError>,
+    ) -> Result<Response<()>, Status> {
+        self.user_function.report_error(&request.get_ref().message);
+        Ok(Response::new(()))
+    }
+}
+
+#[tonic::async_trait]
+impl EventSourced for ProtocolService {
+    type handleStream = Replies<Streaming<EventSourcedStreamIn>>;
+
+    async fn handle(
+        &self,
+        request: Request<Streaming<EventSourcedStreamIn>>,
+    ) -> Result<Response<Self::handleStream>, Status> {
+        Ok(Response::new(Replies {
+            input: request.into_inner(),
+            machine: Some(self.user_function.event_sourced_stream()),
+            stop: Box::pin(self.stop.clone().cancelled_owned()),
+        }))
+    }
+}
+
+/// What an entity answers to its input, as a stream that runs the state machine while it is polled.
+struct Replies<I> {
+    input: I,
+    /// None once the stream has ended.
+    machine: Option<EntityStream>,
+    stop: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+impl<I> Stream for Replies<I>
+where
+    I: Stream<Item = Result<EventSourcedStreamIn, Status>> + Unpin,
+{
+    type Item = Result<EventSourcedStreamOut, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        for _ in 0..MESSAGES_PER_TURN {
+            let Some(machine) = &mut this.machine else {
+                return Poll::Ready(None);
+            };
+            let last = match this.input.poll_next_unpin(cx) {
+                Poll::Ready(Some(Ok(message))) => match machine.receive(message) {
+                    Step::Continue(None) => continue,
+                    Step::Continue(Some(reply)) => return Poll::Ready(Some(Ok(reply))),
+                    Step::End(reply) => reply.map(Ok),
+                },
+                // A message that is too large or garbled, or a peer that is gone: this rpc ends with the reason.
+                Poll::Ready(Some(Err(status))) => Some(Err(status)),
+                Poll::Ready(None) => machine.half_close().map(Ok),
+                Poll::Pending if this.stop.as_mut().poll(cx).is_pending() => return Poll::Pending,
+                Poll::Pending => None,
+            };
+            this.machine = None;
+            return Poll::Ready(last);
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}

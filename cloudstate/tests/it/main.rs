@@ -1,0 +1,13 @@
+//! User functions as a proxy meets them: whole conversations, in process and over the network.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test's way to fail; clippy knows only the functions that carry #[test]"
+)]
+
+mod conversation;
+mod event_sourced;
+mod isolation;
+mod model;
+mod properties;
+mod protocol_errors;
+mod registration;
