@@ -1,5 +1,8 @@
 //! Stateful services in Rust, in one binary.
 
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
 mod codec;
 mod command_line;
 mod context;
@@ -13,6 +16,7 @@ pub mod handler;
 mod in_process;
 mod logging;
 mod metadata;
+pub mod prelude;
 mod registry;
 mod reply;
 mod run;
@@ -22,6 +26,9 @@ mod settings;
 mod shutdown;
 mod user_function;
 
+pub use cloudstate_macros::{
+    command_handler, event_handler, event_sourced_entity, handlers, snapshot, snapshot_handler,
+};
 pub use cloudstate_protocol::{self as protocol, Any};
 pub use codec::Payload;
 pub use context::{Context, EventContext};
@@ -40,13 +47,6 @@ pub use service::{Rpc, Service};
 pub use settings::{Role, Settings};
 pub use shutdown::shutdown_signal;
 pub use user_function::UserFunction;
-
-/// What the macros' code names and nobody else does; it changes without notice.
-#[doc(hidden)]
-pub mod __private {
-    pub use crate::registry::Registration;
-    pub use inventory;
-}
 
 /// Includes what the build script generated for a protobuf package.
 #[macro_export]
