@@ -82,7 +82,7 @@ async fn call(
     let metadata = router
         .wants_metadata()
         .then(|| metadata::from_headers(&parts.headers));
-    let method = Arc::clone(&router.catalog().methods()[found.method_index()]);
+    let method = Arc::clone(&router.catalog().methods()[found.index()]);
     let answer = router
         .call(Call {
             method,
@@ -101,9 +101,9 @@ async fn call(
         )
     })?;
     let mut response = Response::new(full(rendered.body));
-    if let Some(content_type) = rendered.content_type {
-        response.headers_mut().insert(CONTENT_TYPE, content_type);
-    }
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, rendered.content_type);
     if let Some(metadata) = answer.metadata {
         metadata::into_headers(metadata, response.headers_mut());
     }
