@@ -60,10 +60,9 @@ fn discovery() -> Vec<Case> {
                 let id = &configured.persistence_id;
                 check_persistence_id(CONFIGURED, "event-sourced-configured", id)?;
                 let strategy = configured.passivation_strategy;
-                let timeout = strategy.and_then(|strategy| match strategy.strategy {
-                    Some(Strategy::Timeout(timeout)) => Some(timeout.timeout),
-                    None => None,
-                });
+                let timeout = strategy
+                    .and_then(|strategy| strategy.strategy)
+                    .map(|Strategy::Timeout(timeout)| timeout.timeout);
                 let what = format!("passivation timeout of {CONFIGURED}, in milliseconds,");
                 check_equal(&what, &Some(100), &timeout)
             },

@@ -193,6 +193,40 @@ async fn every_fault_is_caught_and_told() {
 }
 
 #[tokio::test]
+async fn a_failure_shows_what_was_said_and_what_differs() {
+    let case = "verify initial snapshot and events";
+    let (_, text) = test(Restart, Some(IgnoresSnapshots), case).await;
+    let expected = r#"verifying model test: event sourced entity
+  verify initial snapshot and events ... FAILED
+    the service's message is not the expected one
+    sent last:
+      command:
+        entity_id: "entity-1"
+        id: 1
+        name: "Process"
+        payload: cloudstate.tck.model.Request
+          id: "entity-1"
+    expected (-) and received (+):
+        reply:
+          command_id: 1
+          client_action:
+            reply:
+              payload: cloudstate.tck.model.Response
+      -         message: "ABCDEFG"
+      +         message: "FG"
+    the conversation:
+      #1 -> init { service_name: "cloudstate.tck.model.EventSourcedTckModel", entity_id: "entity-1", snapshot { snapshot_sequence: 5, snapshot: cloudstate.tck.model.Persisted { value: "ABCDE" } } }
+      #1 -> event { sequence: 6, payload: cloudstate.tck.model.Persisted { value: "F" } }
+      #1 -> event { sequence: 7, payload: cloudstate.tck.model.Persisted { value: "G" } }
+      #1 -> command { entity_id: "entity-1", id: 1, name: "Process", payload: cloudstate.tck.model.Request { id: "entity-1" } }
+      #1 <- reply { command_id: 1, client_action { reply { payload: cloudstate.tck.model.Response { message: "FG" } } } }
+
+0 passed, 1 failed, 0 skipped
+"#;
+    assert_eq!(text, expected);
+}
+
+#[tokio::test]
 async fn one_broken_case_does_not_disturb_the_others() {
     let (report, _) = test(Restart, Some(IgnoresSnapshots), "").await;
     let failed: Vec<_> = report.failed().map(|result| result.name).collect();

@@ -127,7 +127,7 @@ impl Model {
         let mut forward = None;
         for action in request.actions {
             match action.action.unwrap() {
-                Action::Emit(emit) => self.emit(emit.value, &mut reply),
+                Action::Emit(emit) => self.emit(&emit.value, &mut reply),
                 Action::Forward(to) => forward = Some(self.forward(to.id)),
                 Action::Effect(effect) => {
                     let effect = self.effect(effect.id, effect.synchronous);
@@ -151,14 +151,14 @@ impl Model {
         Out::Reply(reply)
     }
 
-    fn emit(&mut self, value: String, reply: &mut EventSourcedReply) {
+    fn emit(&mut self, value: &str, reply: &mut EventSourcedReply) {
         self.sequence += 1;
         let offset = u64::from(self.has(Fault::SnapshotOffByOne));
         if (self.sequence + offset).is_multiple_of(5) {
             reply.snapshot = Some(persisted(&self.state));
         }
-        self.state += &value;
-        reply.events.push(persisted(&value));
+        self.state += value;
+        reply.events.push(persisted(value));
     }
 
     fn answer(&self) -> Answer {
