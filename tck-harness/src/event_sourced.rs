@@ -1,11 +1,12 @@
 //! The proxy's side of an event-sourced entity, and the notation of its cases.
 //!
 //! ```no_run
-//! use tck_harness::{case::Fixture, event_sourced::{Entity, emit, reply}, failure::Verdict};
+//! use tck_harness::{case::Fixture, event_sourced::{Entity, fail, failed, reply}, failure::Verdict};
 //!
 //! async fn example(tck: &mut Fixture) -> Verdict {
 //!     let mut entity = Entity::new(tck).activate().await?;
-//!     entity.process(1, [emit("A"), emit("B")], reply("AB").events(["A", "B"])).await?;
+//!     entity.emits(1, ["A", "B"], reply("AB")).await?;
+//!     entity.process(2, [fail("no")], failed("no")).await?;
 //!     entity.end().await
 //! }
 //! ```
@@ -124,6 +125,20 @@ impl ActiveEntity {
     ) -> Verdict {
         self.command(id, actions).await?;
         self.connection.expect(&expected.to(id)).await
+    }
+
+    /// Sends command `id` to `Process`, which emits these values, and waits for exactly this reply with these events.
+    ///
+    /// # Errors
+    /// The service answers otherwise, or not in time.
+    pub async fn emits<const N: usize>(
+        &mut self,
+        id: i64,
+        values: [&str; N],
+        expected: Expected,
+    ) -> Verdict {
+        self.process(id, values.map(emit), expected.events(values))
+            .await
     }
 
     /// Sends command `id` to `Process`, and waits for a reply with a failure. Gives whether it asks for a restart; what

@@ -83,15 +83,13 @@ fn state() -> Vec<Case> {
         }),
         case("verify single emitted event", async |tck| {
             let mut entity = Entity::new(tck).activate().await?;
-            entity
-                .process(1, [emit("A")], reply("A").events(["A"]))
-                .await?;
+            entity.emits(1, ["A"], reply("A")).await?;
             entity.process(2, [], reply("A")).await?;
             entity.end().await
         }),
         case("verify multiple emitted events", async |tck| {
             let mut entity = Entity::new(tck).activate().await?;
-            emit_abc(&mut entity).await?;
+            entity.emits(1, ["A", "B", "C"], reply("ABC")).await?;
             entity.process(2, [], reply("ABC")).await?;
             entity.end().await
         }),
@@ -99,28 +97,16 @@ fn state() -> Vec<Case> {
             "verify multiple emitted events and snapshots",
             async |tck| {
                 let mut entity = Entity::new(tck).activate().await?;
-                let fifth = reply("ABCDE").events(["E"]).snapshot("ABCDE");
-                let eighth = reply("ABCDEFGH").events(["F", "G", "H"]);
-                let tenth = reply("ABCDEFGHIJ")
-                    .events(["I", "J"])
-                    .snapshot("ABCDEFGHIJ");
-                let eleventh = reply("ABCDEFGHIJK").events(["K"]);
-                entity
-                    .process(1, [emit("A")], reply("A").events(["A"]))
-                    .await?;
-                entity
-                    .process(2, [emit("B")], reply("AB").events(["B"]))
-                    .await?;
-                entity
-                    .process(3, [emit("C")], reply("ABC").events(["C"]))
-                    .await?;
-                entity
-                    .process(4, [emit("D")], reply("ABCD").events(["D"]))
-                    .await?;
-                entity.process(5, [emit("E")], fifth).await?;
-                entity.process(6, ["F", "G", "H"].map(emit), eighth).await?;
-                entity.process(7, ["I", "J"].map(emit), tenth).await?;
-                entity.process(8, [emit("K")], eleventh).await?;
+                let fifth = reply("ABCDE").snapshot("ABCDE");
+                let tenth = reply("ABCDEFGHIJ").snapshot("ABCDEFGHIJ");
+                entity.emits(1, ["A"], reply("A")).await?;
+                entity.emits(2, ["B"], reply("AB")).await?;
+                entity.emits(3, ["C"], reply("ABC")).await?;
+                entity.emits(4, ["D"], reply("ABCD")).await?;
+                entity.emits(5, ["E"], fifth).await?;
+                entity.emits(6, ["F", "G", "H"], reply("ABCDEFGH")).await?;
+                entity.emits(7, ["I", "J"], tenth).await?;
+                entity.emits(8, ["K"], reply("ABCDEFGHIJK")).await?;
                 entity.process(9, [], reply("ABCDEFGHIJK")).await?;
                 entity.end().await
             },
@@ -139,15 +125,11 @@ fn state() -> Vec<Case> {
         }),
         case("verify rehydration after passivation", async |tck| {
             let mut entity = Entity::new(tck).activate().await?;
-            let fifth = reply("ABCDE").events(["D", "E"]).snapshot("ABCDE");
-            emit_abc(&mut entity).await?;
-            entity.process(2, ["D", "E"].map(emit), fifth).await?;
-            entity
-                .process(3, [emit("F")], reply("ABCDEF").events(["F"]))
-                .await?;
-            entity
-                .process(4, [emit("G")], reply("ABCDEFG").events(["G"]))
-                .await?;
+            let fifth = reply("ABCDE").snapshot("ABCDE");
+            entity.emits(1, ["A", "B", "C"], reply("ABC")).await?;
+            entity.emits(2, ["D", "E"], fifth).await?;
+            entity.emits(3, ["F"], reply("ABCDEF")).await?;
+            entity.emits(4, ["G"], reply("ABCDEFG")).await?;
             let entity = entity.passivate().await?;
 
             let mut entity = entity.activate_from(5, "ABCDE").await?;
@@ -163,7 +145,7 @@ fn forwards_and_side_effects() -> Vec<Case> {
     vec![
         case("verify forward to second service", async |tck| {
             let (mut entity, id) = activate(tck).await?;
-            emit_abc(&mut entity).await?;
+            entity.emits(1, ["A", "B", "C"], reply("ABC")).await?;
             entity.process(2, [forward(&id)], forwarded(&id)).await?;
             entity.process(3, [], reply("ABC")).await?;
             entity.end().await
@@ -180,7 +162,7 @@ fn forwards_and_side_effects() -> Vec<Case> {
             "verify forward with emitted events and snapshot",
             async |tck| {
                 let (mut entity, id) = activate(tck).await?;
-                emit_abc(&mut entity).await?;
+                entity.emits(1, ["A", "B", "C"], reply("ABC")).await?;
                 let actions = [emit("D"), emit("E"), forward(&id)];
                 let expected = forwarded(&id).events(["D", "E"]).snapshot("ABCDE");
                 entity.process(2, actions, expected).await?;
@@ -191,7 +173,7 @@ fn forwards_and_side_effects() -> Vec<Case> {
             "verify reply with side effect to second service",
             async |tck| {
                 let (mut entity, id) = activate(tck).await?;
-                emit_abc(&mut entity).await?;
+                entity.emits(1, ["A", "B", "C"], reply("ABC")).await?;
                 entity
                     .process(2, [effect(&id)], reply("ABC").effects([&id]))
                     .await?;
@@ -260,9 +242,7 @@ fn failures() -> Vec<Case> {
         }),
         case("verify connection after failure action", async |tck| {
             let mut entity = Entity::new(tck).activate().await?;
-            entity
-                .process(1, [emit("A")], reply("A").events(["A"]))
-                .await?;
+            entity.emits(1, ["A"], reply("A")).await?;
             let expected = failed("expected failure");
             entity
                 .process(2, [fail("expected failure")], expected)
@@ -292,7 +272,7 @@ fn failures() -> Vec<Case> {
 /// if it stays with it.
 async fn failed_events_are_not_retained(tck: &mut Fixture) -> Verdict {
     let mut entity = Entity::new(tck).activate().await?;
-    emit_abc(&mut entity).await?;
+    entity.emits(1, ["A", "B", "C"], reply("ABC")).await?;
     let actions = [emit("4"), emit("5"), fail("failure 1")];
     let restart = entity.process_failing(2, actions, "failure 1").await?;
     let actions = [emit("6"), fail("failure 2"), emit("7")];
@@ -302,24 +282,20 @@ async fn failed_events_are_not_retained(tck: &mut Fixture) -> Verdict {
 
         let mut active = entity.activate().await?;
         replay(&active, &["A", "B", "C"]).await?;
-        active
-            .process(1, [emit("D")], reply("ABCD").events(["D"]))
-            .await?;
+        active.emits(1, ["D"], reply("ABCD")).await?;
         active.process(2, actions, second).await?;
         let entity = active.passivate().await?;
 
         let mut active = entity.activate().await?;
         replay(&active, &["A", "B", "C", "D"]).await?;
-        let fifth = reply("ABCDE").events(["E"]).snapshot("ABCDE");
-        active.process(1, [emit("E")], fifth).await?;
+        let fifth = reply("ABCDE").snapshot("ABCDE");
+        active.emits(1, ["E"], fifth).await?;
         active.end().await
     } else {
-        entity
-            .process(3, [emit("D")], reply("ABCD").events(["D"]))
-            .await?;
+        entity.emits(3, ["D"], reply("ABCD")).await?;
         entity.process(4, actions, second).await?;
-        let fifth = reply("ABCDE").events(["E"]).snapshot("ABCDE");
-        entity.process(5, [emit("E")], fifth).await?;
+        let fifth = reply("ABCDE").snapshot("ABCDE");
+        entity.emits(5, ["E"], fifth).await?;
         entity.end().await
     }
 }
@@ -327,12 +303,6 @@ async fn failed_events_are_not_retained(tck: &mut Fixture) -> Verdict {
 async fn activate(tck: &mut Fixture) -> Verdict<(ActiveEntity, String)> {
     let entity = Entity::new(tck);
     Ok((entity.activate().await?, entity.id().to_owned()))
-}
-
-/// The first command of many cases.
-async fn emit_abc(entity: &mut ActiveEntity) -> Verdict {
-    let expected = reply("ABC").events(["A", "B", "C"]);
-    entity.process(1, ["A", "B", "C"].map(emit), expected).await
 }
 
 async fn replay(entity: &ActiveEntity, values: &[&str]) -> Verdict {
