@@ -37,7 +37,6 @@
 //! | `embedded` (default) | the proxy inside the process: [`run`] serves clients and stores events; without it a program only serves a proxy in another process, and does without the journal's code |
 
 mod codec;
-mod command_line;
 mod context;
 mod descriptors;
 mod discovery;
@@ -47,7 +46,6 @@ mod event_sourced;
 mod failure;
 pub mod handler;
 mod in_process;
-mod logging;
 mod metadata;
 mod registry;
 mod reply;
@@ -55,9 +53,9 @@ mod run;
 mod server;
 pub mod service;
 mod settings;
-mod shutdown;
 mod user_function;
 
+pub use cloudstate_process::shutdown_signal;
 pub use cloudstate_protocol::{self as protocol, Any};
 pub use codec::Payload;
 pub use context::{Context, EventContext};
@@ -74,7 +72,6 @@ pub use reply::{Forward, Reply, SideEffect};
 pub use run::run;
 pub use service::{Rpc, Service};
 pub use settings::{Role, Settings};
-pub use shutdown::shutdown_signal;
 pub use user_function::UserFunction;
 
 /// What the macros' code names and nobody else does; it changes without notice.
