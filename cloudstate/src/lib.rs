@@ -36,6 +36,9 @@
 //! |---|---|
 //! | `embedded` (default) | the proxy inside the process: [`run`] serves clients and stores events; without it a program only serves a proxy in another process, and does without the journal's code |
 
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
 mod codec;
 mod context;
 mod descriptors;
@@ -47,6 +50,7 @@ mod failure;
 pub mod handler;
 mod in_process;
 mod metadata;
+pub mod prelude;
 mod registry;
 mod reply;
 mod run;
@@ -55,6 +59,9 @@ pub mod service;
 mod settings;
 mod user_function;
 
+pub use cloudstate_macros::{
+    command_handler, event_handler, event_sourced_entity, handlers, snapshot, snapshot_handler,
+};
 pub use cloudstate_process::shutdown_signal;
 pub use cloudstate_protocol::{self as protocol, Any};
 pub use codec::Payload;
@@ -73,13 +80,6 @@ pub use run::run;
 pub use service::{Rpc, Service};
 pub use settings::{Role, Settings};
 pub use user_function::UserFunction;
-
-/// What the macros' code names and nobody else does; it changes without notice.
-#[doc(hidden)]
-pub mod __private {
-    pub use crate::registry::Registration;
-    pub use inventory;
-}
 
 /// Includes what the build script generated for a protobuf package.
 #[macro_export]
