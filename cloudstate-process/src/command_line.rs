@@ -1,6 +1,6 @@
 //! Reads settings from flags and environment, and says what is wrong with them.
 
-use std::{env, ffi::OsString, fmt::Write};
+use std::{env, error::Error, ffi::OsString, fmt::Write};
 
 use clap::{
     Arg, Args, Command,
@@ -133,18 +133,16 @@ fn complaint(command: &Command, error: &clap::Error) -> String {
             text.trim_start_matches("error: ").trim_end().to_owned()
         });
     };
-    let mut complaint = if value.is_empty() {
-        format!("{}: it needs a value", names(argument))
-    } else {
-        format!("{}: {value:?} is not accepted", names(argument))
+    let names = names(argument);
+    let complaint = match (error.get(ContextKind::ValidValue), error.source()) {
+        (_, Some(reason)) => format!("{names}: {value:?} is not accepted: {reason}"),
+        (Some(ContextValue::Strings(accepted)), None) if !accepted.is_empty() => format!(
+            "{names}: {value:?} is not accepted; it is one of: {}",
+            accepted.join(", ")
+        ),
+        _ if value.is_empty() => format!("{names}: it needs a value"),
+        _ => format!("{names}: {value:?} is not accepted"),
     };
-    if let Some(ContextValue::Strings(accepted)) = error.get(ContextKind::ValidValue)
-        && !accepted.is_empty()
-    {
-        complaint += &format!("; it is one of: {}", accepted.join(", "));
-    } else if let Some(reason) = std::error::Error::source(error) {
-        complaint += &format!(": {reason}");
-    }
     complaint + &purpose(argument)
 }
 
@@ -243,13 +241,16 @@ mod tests {
 
     #[test]
     fn a_missing_value_is_named() {
-        for arguments in [&["--port"][..], &["--port="]] {
-            let text = complaint(arguments);
-            assert!(
-                text.starts_with("TEST_PORT (--port): it needs a value"),
-                "{text}"
-            );
-        }
+        let text = complaint(&["--port"]);
+        assert!(
+            text.starts_with("TEST_PORT (--port): it needs a value\n"),
+            "{text}"
+        );
+        let text = complaint(&["--port="]);
+        assert!(
+            text.starts_with("TEST_PORT (--port): \"\" is not accepted: write"),
+            "{text}"
+        );
     }
 
     #[test]
