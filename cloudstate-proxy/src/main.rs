@@ -7,7 +7,7 @@ use cloudstate_process::{Program, until_stopped, value};
 use cloudstate_proxy::{Proxy, Settings, user_function::remote::RemoteUserFunction};
 
 #[derive(Args, Debug)]
-// A sidecar serves other machines; an embedded proxy may be somebody's desk.
+// The sidecar stands beside a service that others call; an embedded proxy may be on somebody's desk.
 #[command(mut_arg("http_host", |host| host.default_value("0.0.0.0")))]
 struct Arguments {
     /// Host name or address of the user function.

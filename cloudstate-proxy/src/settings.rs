@@ -112,7 +112,7 @@ pub struct Settings {
     pub command_timeout: Duration,
 
     /// Where events and snapshots are kept: `memory`, a directory, or `file:DIRECTORY`; not set, it is
-    /// ./data/<service>.
+    /// `./data/<service>`.
     #[arg(
         long,
         env = "CLOUDSTATE_STORE",
