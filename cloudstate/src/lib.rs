@@ -40,7 +40,6 @@
 #[path = "private.rs"]
 pub mod __private;
 mod codec;
-mod command_line;
 mod context;
 mod descriptors;
 mod discovery;
@@ -50,7 +49,6 @@ mod event_sourced;
 mod failure;
 pub mod handler;
 mod in_process;
-mod logging;
 mod metadata;
 pub mod prelude;
 mod registry;
@@ -59,12 +57,12 @@ mod run;
 mod server;
 pub mod service;
 mod settings;
-mod shutdown;
 mod user_function;
 
 pub use cloudstate_macros::{
     command_handler, event_handler, event_sourced_entity, handlers, snapshot, snapshot_handler,
 };
+pub use cloudstate_process::shutdown_signal;
 pub use cloudstate_protocol::{self as protocol, Any};
 pub use codec::Payload;
 pub use context::{Context, EventContext};
@@ -81,7 +79,6 @@ pub use reply::{Forward, Reply, SideEffect};
 pub use run::run;
 pub use service::{Rpc, Service};
 pub use settings::{Role, Settings};
-pub use shutdown::shutdown_signal;
 pub use user_function::UserFunction;
 
 /// Includes what the build script generated for a protobuf package.

@@ -7,7 +7,7 @@ use std::{
 
 use tracing_subscriber::EnvFilter;
 
-use crate::error::Kind;
+use crate::BadSetting;
 
 const DEFAULT: &str = "info";
 
@@ -15,15 +15,17 @@ const DEFAULT: &str = "info";
 ///
 /// # Errors
 /// `RUST_LOG` cannot be read.
-pub(crate) fn init() -> Result<(), Kind> {
+pub(crate) fn init() -> Result<(), BadSetting> {
     if tracing::dispatcher::has_been_set() {
         return Ok(());
     }
     let filter = match env::var("RUST_LOG") {
         Ok(text) if !text.trim().is_empty() => filter(&text)?,
         Ok(_) | Err(VarError::NotPresent) => filter(DEFAULT)?,
-        Err(VarError::NotUnicode(_)) => {
-            return Err(Kind::Setting("RUST_LOG: not accepted: not UTF-8".into()));
+        Err(VarError::NotUnicode(text)) => {
+            return Err(BadSetting::new(format!(
+                "RUST_LOG: {text:?} is not accepted: it is not UTF-8"
+            )));
         }
     };
     let subscriber = tracing_subscriber::fmt()
@@ -36,9 +38,9 @@ pub(crate) fn init() -> Result<(), Kind> {
     Ok(())
 }
 
-fn filter(text: &str) -> Result<EnvFilter, Kind> {
+fn filter(text: &str) -> Result<EnvFilter, BadSetting> {
     EnvFilter::try_new(text).map_err(|error| {
-        Kind::Setting(format!(
+        BadSetting::new(format!(
             "RUST_LOG: {text:?} is not accepted: {error}\n  Write a level, such as info or debug, or levels by \
              module, such as info,cloudstate=debug."
         ))

@@ -1,6 +1,6 @@
 //! When a process is asked to stop.
 
-use std::future::Future;
+use std::{future::Future, pin::Pin};
 
 /// Resolves at SIGTERM or Ctrl-C, those included that arrive between this call and its first poll.
 ///
@@ -13,9 +13,37 @@ pub fn shutdown_signal() -> impl Future<Output = ()> + Send {
     async move { signals.next().await }
 }
 
+/// Runs a program that stops in order when it is asked to, and that is dropped when it is asked again.
+///
+/// `program` is called with what resolves at the first SIGTERM or Ctrl-C. Gives what the program gives, or none when a
+/// second signal came first.
+///
+/// # Panics
+/// Outside a Tokio runtime.
+pub async fn until_stopped<F: Future>(
+    program: impl FnOnce(Pin<Box<dyn Future<Output = ()> + Send>>) -> F,
+) -> Option<F::Output> {
+    let (mut signals, mut more_signals) = (Signals::listen(), Signals::listen());
+    let first_signal = async move {
+        signals.next().await;
+        tracing::info!("stopping, once what is in progress is done");
+    };
+    let second_signal = async {
+        more_signals.next().await;
+        more_signals.next().await;
+    };
+    tokio::select! {
+        output = program(Box::pin(first_signal)) => Some(output),
+        () = second_signal => {
+            tracing::warn!("stopped at once, with requests still in progress");
+            None
+        }
+    }
+}
+
 /// The signals that ask a process to stop, one after the other.
 #[cfg(unix)]
-pub(crate) struct Signals {
+struct Signals {
     interrupt: Option<tokio::signal::unix::Signal>,
     terminate: Option<tokio::signal::unix::Signal>,
 }
@@ -23,7 +51,7 @@ pub(crate) struct Signals {
 #[cfg(unix)]
 impl Signals {
     /// Listens from now on.
-    pub(crate) fn listen() -> Self {
+    fn listen() -> Self {
         use tokio::signal::unix::SignalKind;
         Self {
             interrupt: listen(SignalKind::interrupt(), "Ctrl-C"),
@@ -32,7 +60,7 @@ impl Signals {
     }
 
     /// Waits for the next one.
-    pub(crate) async fn next(&mut self) {
+    async fn next(&mut self) {
         tokio::select! {
             () = receive(&mut self.interrupt) => {}
             () = receive(&mut self.terminate) => {}
@@ -62,17 +90,17 @@ async fn receive(signal: &mut Option<tokio::signal::unix::Signal>) {
 
 /// The signals that ask a process to stop, one after the other.
 #[cfg(not(unix))]
-pub(crate) struct Signals;
+struct Signals;
 
 #[cfg(not(unix))]
 impl Signals {
     /// Listens from now on.
-    pub(crate) fn listen() -> Self {
+    fn listen() -> Self {
         Self
     }
 
     /// Waits for the next one.
-    pub(crate) async fn next(&mut self) {
+    async fn next(&mut self) {
         if let Err(error) = tokio::signal::ctrl_c().await {
             tracing::warn!("Ctrl-C will not stop this process in order: {error}");
             std::future::pending().await
