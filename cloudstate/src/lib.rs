@@ -1,10 +1,8 @@
 //! Stateful services in Rust, in one binary.
 
-#[doc(hidden)]
-#[path = "private.rs"]
-pub mod __private;
 mod codec;
 mod command_line;
+mod completeness;
 mod context;
 mod descriptors;
 mod discovery;
@@ -17,6 +15,7 @@ mod in_process;
 mod logging;
 mod metadata;
 pub mod prelude;
+mod private;
 mod registry;
 mod reply;
 mod run;
@@ -47,6 +46,21 @@ pub use service::{Rpc, Service};
 pub use settings::{Role, Settings};
 pub use shutdown::shutdown_signal;
 pub use user_function::UserFunction;
+
+/// What the macros' code names and nobody else does; it changes without notice.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::{
+        completeness::{check_complete, name_of},
+        private::{
+            ServedByOneEntity, decode, encode, has_type, is_snapshot_of, no_handler,
+            takes_snapshots,
+        },
+        registry::Registration,
+    };
+    pub use bytestring::ByteString;
+    pub use inventory;
+}
 
 /// Includes what the build script generated for a protobuf package.
 #[macro_export]

@@ -1,37 +1,24 @@
-//! What the macros' code names and nobody else does; it changes without notice.
+//! What the macros' code calls beside the public API.
 
-use crate::{
-    Any, Entity, EventSourcedEntity, Handlers, Payload, ReplayError, Rpc, Service, Snapshots,
-    service::Method,
-};
+use std::any;
 
-pub use crate::registry::Registration;
-pub use bytestring::ByteString;
-pub use inventory;
+use crate::{Any, EventSourcedEntity, Payload, ReplayError, Service, Snapshots};
 
-/// Implemented for a service by each entity on it, so that a second one does not compile.
+/// Implemented for a service by the entity on it, so that a second entity does not compile.
 pub trait ServedByOneEntity: Service {}
 
-/// Name of the rpc, as the `.proto` has it.
-pub const fn name_of<R: Rpc>(_rpc: R) -> &'static str {
-    R::NAME
-}
-
 /// Compiles for entities with snapshots.
-pub const fn takes_snapshots<E: Snapshots>() {}
+pub fn takes_snapshots<E: Snapshots>() {}
 
-/// Whether the type URL of `any` names the same type as `type_url`; what stands before its `/` does not count.
+/// Whether `any` has the type of `type_url`; what stands before the `/` does not count.
 pub fn has_type(any: &Any, type_url: &str) -> bool {
-    any.type_name() == type_name(type_url)
+    let name = type_url.split_once('/').map_or(type_url, |(_, name)| name);
+    any.type_name() == name
 }
 
 /// Whether `any` is a snapshot of `E`.
 pub fn is_snapshot_of<E: Snapshots>(any: &Any) -> bool {
     has_type(any, &E::Snapshot::type_url())
-}
-
-fn type_name(type_url: &str) -> &str {
-    type_url.split_once('/').map_or(type_url, |(_, name)| name)
 }
 
 /// A value as it is stored.
@@ -57,47 +44,8 @@ pub fn decode<P: Payload>(any: &Any, kind: &'static str) -> Result<P, ReplayErro
 /// Says that `E` has no handler for what is stored.
 pub fn no_handler<E: EventSourcedEntity>(any: &Any, kind: &'static str) -> ReplayError {
     ReplayError::NoHandler {
-        entity: std::any::type_name::<E>(),
+        entity: any::type_name::<E>(),
         kind,
         type_url: any.type_url.clone(),
     }
-}
-
-/// Fails to compile unless every rpc of the service has a handler.
-#[track_caller]
-pub const fn check_complete<E: Handlers>() {
-    let methods = <<E as Entity>::Service as Service>::METHODS;
-    let mut index = 0;
-    while index < methods.len() {
-        if !contains(E::HANDLED, methods[index].name) {
-            panic!("missing");
-        }
-        index += 1;
-    }
-    let _: &[Method] = methods;
-}
-
-const fn contains(names: &[&str], name: &str) -> bool {
-    let mut index = 0;
-    while index < names.len() {
-        if equal(names[index].as_bytes(), name.as_bytes()) {
-            return true;
-        }
-        index += 1;
-    }
-    false
-}
-
-const fn equal(a: &[u8], b: &[u8]) -> bool {
-    if a.len() != b.len() {
-        return false;
-    }
-    let mut index = 0;
-    while index < a.len() {
-        if a[index] != b[index] {
-            return false;
-        }
-        index += 1;
-    }
-    true
 }

@@ -3,6 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
+use super::local;
 use crate::model::{EventArg, EventHandler, Handlers};
 
 /// The choice of a handler by the stored event's type.
@@ -64,13 +65,16 @@ pub(super) fn implementations(model: &Handlers) -> TokenStream {
 }
 
 fn argument(arg: &EventArg) -> TokenStream {
-    match *arg {
-        EventArg::Event(span) => quote_spanned!(span=> __event),
-        EventArg::Context { by_ref: true, span } => quote_spanned!(span=> __context),
-        EventArg::Context { span, .. } => quote_spanned!(span=> *__context),
-        EventArg::EntityId { by_ref: true, span } => quote_spanned!(span=> __context.entity_id()),
-        EventArg::EntityId { span, .. } => {
-            quote_spanned!(span=> ::core::clone::Clone::clone(__context.entity_id()))
+    let (EventArg::Event(span) | EventArg::Context { span, .. } | EventArg::EntityId { span, .. }) =
+        *arg;
+    let (event, context) = (local("__event", span), local("__context", span));
+    match arg {
+        EventArg::Event(_) => quote!(#event),
+        EventArg::Context { by_ref: true, .. } => quote!(#context),
+        EventArg::Context { .. } => quote_spanned!(span=> *#context),
+        EventArg::EntityId { by_ref: true, .. } => quote_spanned!(span=> #context.entity_id()),
+        EventArg::EntityId { .. } => {
+            quote_spanned!(span=> ::core::clone::Clone::clone(#context.entity_id()))
         }
     }
 }
