@@ -3,10 +3,13 @@
 use std::{env, fs, path::Path};
 
 #[test]
-fn macros() {
-    let cases = trybuild::TestCases::new();
-    cases.pass("tests/ui/pass/*.rs");
-    cases.compile_fail("tests/ui/fail/*.rs");
+fn sound_code_compiles_and_runs() {
+    trybuild::TestCases::new().pass("tests/ui/pass/*.rs");
+}
+
+#[test]
+fn each_mistake_is_one_error_that_says_what_to_write() {
+    trybuild::TestCases::new().compile_fail("tests/ui/fail/*.rs");
 }
 
 /// The cases include committed code; `UPDATE_SHOP=1 cargo test -p cloudstate --test ui` writes it again.
