@@ -45,6 +45,11 @@ impl fmt::Display for EntityId {
 }
 
 /// An entity type of any kind.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an entity",
+    label = "has no `#[event_sourced_entity]`",
+    note = "write `#[event_sourced_entity(service = ..)]` above `struct {Self}`"
+)]
 pub trait Entity: Sized + Send + 'static {
     /// The service that it implements.
     type Service: Service;
@@ -69,7 +74,8 @@ pub trait EventSourcedEntity: Entity {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be created from nothing",
     label = "does not implement `Default`",
-    note = "write `#[derive(Default)]` above `struct {Self}`"
+    note = "write `#[derive(Default)]` above `struct {Self}`",
+    note = "or write `register = false` in its attribute, and pass it to `Cloudstate::register_with`"
 )]
 pub trait Create: Sized {
     /// The state before the first event.

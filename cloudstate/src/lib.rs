@@ -53,7 +53,7 @@ pub mod __private {
     pub use crate::{
         completeness::{check_complete, name_of},
         private::{
-            ServedByOneEntity, decode, encode, has_type, is_snapshot_of, no_handler,
+            ServedByOneEntity, decode, dispatch, encode, has_type, is_snapshot_of, no_handler,
             takes_snapshots,
         },
         registry::Registration,

@@ -1,11 +1,39 @@
 //! What the macros' code calls beside the public API.
 
-use std::any;
+use std::{any, marker::PhantomData};
 
-use crate::{Any, EventSourcedEntity, Payload, ReplayError, Service, Snapshots};
+use crate::{
+    Any, Context, EventSourcedEntity, Payload, ReplayError, Rpc, Service, Snapshots,
+    handler::{Call, Handled, Incoming, IntoReply, one_to_one},
+    service::OneToOne,
+};
 
 /// Implemented for a service by the entity on it, so that a second entity does not compile.
 pub trait ServedByOneEntity: Service {}
+
+/// An rpc, known before the types of its handler are looked at, so that what the compiler says of them names it.
+#[derive(Debug)]
+pub struct Dispatch<R>(PhantomData<R>);
+
+/// Begins a call of the handler of an rpc.
+pub fn dispatch<R: Rpc>(_rpc: R) -> Dispatch<R>
+where
+    R::Shape: OneToOne,
+{
+    Dispatch(PhantomData)
+}
+
+impl<R: Rpc> Dispatch<R> {
+    /// Decodes the request, runs the handler and encodes its answer.
+    pub fn unary<E: EventSourcedEntity, T: IntoReply<R>>(
+        self,
+        context: &mut Context<E>,
+        command: Incoming,
+        handler: impl FnOnce(&mut Context<E>, &mut Call<'_, R>) -> T,
+    ) -> Handled {
+        one_to_one(context, command, handler)
+    }
+}
 
 /// Compiles for entities with snapshots.
 pub fn takes_snapshots<E: Snapshots>() {}

@@ -32,11 +32,13 @@ pub(super) fn handle(model: &Handlers) -> TokenStream {
         } = handler;
         let marker = marker(model, handler);
         let args = handler.args.iter().map(|arg| argument(model, arg));
-        let unary = quote_spanned!(output.span()=> #krate::handler::unary::<Self, _, #output>);
+        let rpc = krate.at(handler.marker.span());
+        let rpc = quote_spanned!(handler.marker.span()=> #rpc::__private::dispatch(#marker));
+        let unary = quote_spanned!(output.span()=> unary::<Self, #output>);
         quote! {
             #(#cfgs)*
             if __command.is(#marker) {
-                return #unary(#marker, __context, __command, |__context, __call| {
+                return #rpc.#unary(__context, __command, |__context, __call| {
                     Self::#method(#(#args),*)
                 });
             }
@@ -58,13 +60,12 @@ pub(super) fn handle(model: &Handlers) -> TokenStream {
 
 /// The constant of the service that names the handler's rpc: if there is none, the compiler says so at the method.
 fn marker(model: &Handlers, handler: &CommandHandler) -> TokenStream {
-    let krate = &model.krate;
     let marker = &handler.marker;
+    let krate = model.krate.at(marker.span());
     quote_spanned!(marker.span()=> <<Self as #krate::Entity>::Service>::#marker)
 }
 
 fn argument(model: &Handlers, arg: &CommandArg) -> TokenStream {
-    let krate = &model.krate;
     match *arg {
         CommandArg::State(span) => {
             let context = local("__context", span);
@@ -80,6 +81,7 @@ fn argument(model: &Handlers, arg: &CommandArg) -> TokenStream {
         }
         CommandArg::Part(ref part) => {
             let call = local("__call", part.span());
+            let krate = model.krate.at(part.span());
             quote_spanned!(part.span()=> <#part as #krate::handler::HandlerArg<_>>::take(#call))
         }
     }
@@ -93,8 +95,9 @@ pub(super) fn check_complete(model: &Handlers) -> Option<TokenStream> {
     if model.partial || is_generic(model) {
         return None;
     }
-    let check =
-        quote_spanned!(self_type.span()=> #krate::__private::check_complete::<#self_type>());
+    let span = self_type.span();
+    let krate = krate.at(span);
+    let check = quote_spanned!(span=> #krate::__private::check_complete::<#self_type>());
     Some(quote!(const _: () = #check;))
 }
 
