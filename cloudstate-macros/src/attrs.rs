@@ -169,6 +169,16 @@ impl Kind {
         })
     }
 
+    /// What a method with the attribute is.
+    pub(crate) fn noun(self) -> &'static str {
+        match self {
+            Self::Command => "a command handler",
+            Self::Event => "an event handler",
+            Self::Snapshot => "a snapshot method",
+            Self::SnapshotHandler => "a snapshot handler",
+        }
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Command => "command_handler",

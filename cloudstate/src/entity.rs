@@ -131,6 +131,29 @@ pub trait Handles<V: Payload>: EventSourcedEntity {
     fn apply(&mut self, event: V, context: &EventContext<'_>);
 }
 
+/// A type of event that `E` has a handler for: every `V` where `E` is [`Handles<V>`](Handles).
+///
+/// The same fact with the event in front, because the compiler then takes the event's type from the event. From the one
+/// event that an entity handles it would conclude that every event must be of that type, and report a type mismatch
+/// where a handler is missing.
+pub trait EventOf<E>: Payload {
+    /// [`Handles::type_url`].
+    fn stored_type_url() -> &'static ByteString;
+
+    /// [`Handles::apply`].
+    fn apply_to(self, state: &mut E, context: &EventContext<'_>);
+}
+
+impl<E: Handles<V>, V: Payload> EventOf<E> for V {
+    fn stored_type_url() -> &'static ByteString {
+        E::type_url()
+    }
+
+    fn apply_to(self, state: &mut E, context: &EventContext<'_>) {
+        state.apply(self, context);
+    }
+}
+
 /// An entity with `#[snapshot]` and `#[snapshot_handler]`, which agree on one type.
 #[diagnostic::on_unimplemented(
     message = "`snapshot_every` is set, but `{Self}` has no snapshots",

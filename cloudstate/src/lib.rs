@@ -32,7 +32,8 @@ pub use cloudstate_protocol::{self as protocol, Any};
 pub use codec::Payload;
 pub use context::{Context, EventContext};
 pub use entity::{
-    Create, Entity, EntityId, EventSourcedEntity, Handlers, Handles, ReplayError, Snapshots,
+    Create, Entity, EntityId, EventOf, EventSourcedEntity, Handlers, Handles, ReplayError,
+    Snapshots,
 };
 pub use error::{Error, Result};
 pub use failure::Failure;
@@ -53,7 +54,7 @@ pub mod __private {
     pub use crate::{
         completeness::{check_complete, name_of},
         private::{
-            ServedByOneEntity, decode, dispatch, encode, has_type, is_snapshot_of, no_handler,
+            ServedByOneEntity, dispatch, no_handler, replay, restore_snapshot, take_snapshot,
             takes_snapshots,
         },
         registry::Registration,

@@ -3,7 +3,8 @@
 use std::{any, marker::PhantomData};
 
 use crate::{
-    Any, Context, EventSourcedEntity, Payload, ReplayError, Rpc, Service, Snapshots,
+    Any, Context, EventContext, EventSourcedEntity, Handles, Payload, ReplayError, Rpc, Service,
+    Snapshots,
     handler::{Call, Handled, Incoming, IntoReply, one_to_one},
     service::OneToOne,
 };
@@ -38,35 +39,31 @@ impl<R: Rpc> Dispatch<R> {
 /// Compiles for entities with snapshots.
 pub fn takes_snapshots<E: Snapshots>() {}
 
-/// Whether `any` has the type of `type_url`; what stands before the `/` does not count.
-pub fn has_type(any: &Any, type_url: &str) -> bool {
-    let name = type_url.split_once('/').map_or(type_url, |(_, name)| name);
-    any.type_name() == name
+/// Applies a stored event if it is a `V`; `None` if it is of another type.
+pub fn replay<E: Handles<V>, V: Payload>(
+    state: &mut E,
+    event: &Any,
+    context: &EventContext<'_>,
+) -> Option<Result<(), ReplayError>> {
+    has_type(event, E::type_url())
+        .then(|| decode(event, "event").map(|event| state.apply(event, context)))
 }
 
-/// Whether `any` is a snapshot of `E`.
-pub fn is_snapshot_of<E: Snapshots>(any: &Any) -> bool {
-    has_type(any, &E::Snapshot::type_url())
-}
-
-/// A value as it is stored.
-pub fn encode<P: Payload>(value: &P) -> Any {
+/// The state as a snapshot.
+pub fn take_snapshot<E: Snapshots>(state: &E) -> Any {
     Any {
-        type_url: P::type_url(),
-        value: value.encode(),
+        type_url: E::Snapshot::type_url(),
+        value: state.save().encode(),
     }
 }
 
-/// The stored value.
-///
-/// # Errors
-/// The bytes are not such a value.
-pub fn decode<P: Payload>(any: &Any, kind: &'static str) -> Result<P, ReplayError> {
-    P::decode(any.value.clone()).map_err(|source| ReplayError::Decode {
-        kind,
-        type_url: any.type_url.clone(),
-        source,
-    })
+/// Replaces the state by a snapshot's; `None` if it is of another type.
+pub fn restore_snapshot<E: Snapshots>(
+    state: &mut E,
+    snapshot: &Any,
+) -> Option<Result<(), ReplayError>> {
+    has_type(snapshot, &E::Snapshot::type_url())
+        .then(|| decode(snapshot, "snapshot").map(|snapshot| state.restore(snapshot)))
 }
 
 /// Says that `E` has no handler for what is stored.
@@ -76,4 +73,18 @@ pub fn no_handler<E: EventSourcedEntity>(any: &Any, kind: &'static str) -> Repla
         kind,
         type_url: any.type_url.clone(),
     }
+}
+
+/// Whether `any` has the type of `type_url`; what stands before the `/` does not count.
+fn has_type(any: &Any, type_url: &str) -> bool {
+    let name = type_url.split_once('/').map_or(type_url, |(_, name)| name);
+    any.type_name() == name
+}
+
+fn decode<P: Payload>(any: &Any, kind: &'static str) -> Result<P, ReplayError> {
+    P::decode(any.value.clone()).map_err(|source| ReplayError::Decode {
+        kind,
+        type_url: any.type_url.clone(),
+        source,
+    })
 }

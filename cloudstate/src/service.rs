@@ -65,8 +65,8 @@ pub enum Streaming {}
 
 /// A shape that an entity's handlers have.
 #[diagnostic::on_unimplemented(
-    message = "an event-sourced entity cannot handle a rpc that streams",
-    label = "streams",
+    message = "an event-sourced entity cannot handle an rpc that streams",
+    label = "this rpc streams",
     note = "remove its handler, and let its calls fail: write `#[handlers(partial)]`"
 )]
 pub trait OneToOne: Shape {}

@@ -30,9 +30,7 @@ pub(super) fn methods(model: &Handlers) -> TokenStream {
         #[allow(unreachable_code, reason = "reached where the methods are configured away")]
         fn take_snapshot(&self) -> ::core::option::Option<#krate::Any> {
             #(#cfgs)*
-            return ::core::option::Option::Some(
-                #krate::__private::encode(&<Self as #krate::Snapshots>::save(self))
-            );
+            return ::core::option::Option::Some(#krate::__private::take_snapshot(self));
             ::core::option::Option::None
         }
 
@@ -41,10 +39,10 @@ pub(super) fn methods(model: &Handlers) -> TokenStream {
             __snapshot: &#krate::Any,
         ) -> ::core::result::Result<(), #krate::ReplayError> {
             #(#cfgs)*
-            if #krate::__private::is_snapshot_of::<Self>(__snapshot) {
-                let __snapshot = #krate::__private::decode(__snapshot, "snapshot")?;
-                <Self as #krate::Snapshots>::restore(self, __snapshot);
-                return ::core::result::Result::Ok(());
+            if let ::core::option::Option::Some(__result) =
+                #krate::__private::restore_snapshot(self, __snapshot)
+            {
+                return __result;
             }
             ::core::result::Result::Err(
                 #krate::__private::no_handler::<Self>(__snapshot, "snapshot")

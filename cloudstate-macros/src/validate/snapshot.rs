@@ -157,7 +157,7 @@ fn needs_self(method: &Method, receiver: &str, errors: &mut Errors) {
             &signature.ident,
             format!(
                 "{} takes the state: write `{receiver}` as its first parameter",
-                method.kind
+                method.kind.noun()
             ),
         );
     }
