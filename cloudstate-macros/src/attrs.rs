@@ -7,8 +7,9 @@ use darling::{
     ast::NestedMeta,
     util::{Flag, SpannedValue},
 };
-use proc_macro2::TokenStream;
-use syn::{Attribute, Expr, Meta, Path, parse_quote};
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote_spanned};
+use syn::{Attribute, Expr, ExprLit, Lit, Meta, Path};
 
 use crate::errors::Errors;
 
@@ -19,7 +20,7 @@ pub(crate) struct EntityOptions {
     pub(crate) service: Option<PathOption>,
     pub(crate) extern_service: Option<PathOption>,
     pub(crate) persistence_id: Option<SpannedValue<String>>,
-    pub(crate) snapshot_every: Option<SpannedValue<u64>>,
+    pub(crate) snapshot_every: Option<SpannedValue<EventCount>>,
     pub(crate) passivate_after: Option<SpannedValue<String>>,
     pub(crate) register: Option<bool>,
     #[darling(rename = "crate")]
@@ -42,10 +43,6 @@ pub(crate) struct CommandOptions {
     pub(crate) name: Option<SpannedValue<String>>,
 }
 
-/// Options of the attributes that have none.
-#[derive(Debug, Default, FromMeta)]
-pub(crate) struct NoOptions {}
-
 /// An option whose value is a path, without quotes.
 #[derive(Clone, Debug)]
 pub(crate) struct PathOption(pub(crate) Path);
@@ -63,12 +60,57 @@ impl FromMeta for PathOption {
     }
 }
 
-/// Path of the `cloudstate` crate.
-pub(crate) fn crate_path(option: Option<&PathOption>) -> Path {
-    option.map_or_else(
-        || parse_quote!(::cloudstate),
-        |PathOption(path)| path.clone(),
-    )
+/// A number of events.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EventCount(pub(crate) u64);
+
+impl FromMeta for EventCount {
+    fn from_expr(expr: &Expr) -> darling::Result<Self> {
+        let count = match expr {
+            Expr::Lit(ExprLit {
+                lit: Lit::Int(count),
+                ..
+            }) => count.base10_parse().ok(),
+            Expr::Group(group) => return Self::from_expr(&group.expr),
+            _ => None,
+        };
+        match count {
+            Some(count @ 1..) => Ok(Self(count)),
+            _ => Err(darling::Error::custom(
+                "a number of events, from 1: write `snapshot_every = 100`, or leave it out for no snapshots",
+            )
+            .with_span(expr)),
+        }
+    }
+}
+
+/// The path by which generated code names the crate `cloudstate`.
+#[derive(Clone, Debug)]
+pub(crate) struct CratePath(Option<Path>);
+
+impl CratePath {
+    /// What the option `crate` says, `::cloudstate` without it.
+    pub(crate) fn new(option: Option<PathOption>) -> Self {
+        Self(option.map(|PathOption(path)| path))
+    }
+
+    /// The path, where errors shall point to `span`.
+    pub(crate) fn at(&self, span: Span) -> TokenStream {
+        let Some(path) = &self.0 else {
+            return quote_spanned!(span=> ::cloudstate);
+        };
+        let located = |mut token: TokenTree| {
+            token.set_span(token.span().located_at(span));
+            token
+        };
+        path.to_token_stream().into_iter().map(located).collect()
+    }
+}
+
+impl ToTokens for CratePath {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        tokens.extend(self.at(Span::call_site()));
+    }
 }
 
 /// Reads the options of an attribute. What is wrong with some goes to `errors`, and the others still count.
@@ -127,6 +169,16 @@ impl Kind {
         })
     }
 
+    /// What a method with the attribute is.
+    pub(crate) fn noun(self) -> &'static str {
+        match self {
+            Self::Command => "a command handler",
+            Self::Event => "an event handler",
+            Self::Snapshot => "a snapshot method",
+            Self::SnapshotHandler => "a snapshot handler",
+        }
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Command => "command_handler",
@@ -144,16 +196,27 @@ impl fmt::Display for Kind {
 }
 
 /// The options between an attribute's parentheses; none without parentheses.
-pub(crate) fn option_tokens(attribute: &Attribute, errors: &mut Errors) -> TokenStream {
+pub(crate) fn options_of(attribute: &Attribute, errors: &mut Errors) -> TokenStream {
     match &attribute.meta {
         Meta::Path(_) => TokenStream::new(),
         Meta::List(list) => list.tokens.clone(),
         Meta::NameValue(value) => {
             errors.at(
-                &value.value,
-                "options stand in parentheses: write `(name = \"..\")`",
+                value,
+                "options stand in parentheses: write `#[command_handler(name = \"AddItem\")]`",
             );
             TokenStream::new()
         }
     }
+}
+
+/// Refuses options of an attribute that has none.
+pub(crate) fn no_options(kind: Kind, attribute: &Attribute, errors: &mut Errors) {
+    let options = match &attribute.meta {
+        Meta::Path(_) => return,
+        Meta::List(list) if list.tokens.is_empty() => return,
+        Meta::List(list) => list.tokens.clone(),
+        Meta::NameValue(value) => value.value.to_token_stream(),
+    };
+    errors.at(options, format!("{kind} has no options: remove this"));
 }

@@ -1,8 +1,8 @@
 //! What each macro does: parse, validate, then expand, or else fall back.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
-use syn::{Item, spanned::Spanned};
+use syn::Item;
 
 use crate::{
     attrs::{self, EntityOptions, HandlersOptions, Kind},
@@ -48,7 +48,6 @@ pub(crate) fn handlers(options: TokenStream, tokens: &TokenStream) -> TokenStrea
             path,
             "handlers are inherent methods: write `#[handlers]` above an `impl` block without a trait",
         );
-        return fallback::item(&block.item.into_token_stream(), &errors);
     }
     let model = validate::handlers(&options, &block, &mut errors);
     let generated = if errors.is_empty() {
@@ -64,13 +63,13 @@ pub(crate) fn handlers(options: TokenStream, tokens: &TokenStream) -> TokenStrea
 pub(crate) fn misplaced(kind: Kind, item: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     errors.push(syn::Error::new(
-        proc_macro2::Span::call_site(),
+        Span::call_site(),
         format!("{kind} stands above a method of an `impl` block with `#[handlers]`: write `#[handlers]` above the block"),
     ));
     fallback::item(item, &errors)
 }
 
-/// The token that says what an item is.
+/// The word that says what an item is.
 fn keyword(item: &Item) -> TokenStream {
     match item {
         Item::Struct(item) => item.struct_token.to_token_stream(),
@@ -81,12 +80,6 @@ fn keyword(item: &Item) -> TokenStream {
         Item::Trait(item) => item.trait_token.to_token_stream(),
         Item::Type(item) => item.type_token.to_token_stream(),
         Item::Union(item) => item.union_token.to_token_stream(),
-        other => {
-            let first = other.to_token_stream().into_iter().next();
-            first.map_or_else(
-                || quote::quote_spanned!(other.span()=>),
-                ToTokens::into_token_stream,
-            )
-        }
+        other => other.to_token_stream(),
     }
 }

@@ -6,7 +6,7 @@ mod entity;
 mod events;
 mod snapshots;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 
 pub(crate) use entity::entity;
@@ -38,4 +38,9 @@ pub(crate) fn handlers(model: &Handlers) -> TokenStream {
         #snapshots
         #complete
     }
+}
+
+/// A variable of ours in an expression whose errors point to `span`, also where that is inside a `macro_rules!`.
+fn local(name: &str, span: Span) -> Ident {
+    Ident::new(name, Span::call_site().located_at(span))
 }

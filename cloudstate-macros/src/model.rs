@@ -1,20 +1,21 @@
 //! What the macros understood, free of syntax and of mistakes.
 
-use std::time::Duration;
-
 use proc_macro2::Span;
 use syn::{Attribute, Generics, Ident, ItemStruct, Path, Type};
+
+use crate::{attrs::CratePath, errors::Errors};
 
 /// A struct with `#[event_sourced_entity]`.
 #[derive(Debug)]
 pub(crate) struct Entity {
     pub(crate) item: ItemStruct,
-    pub(crate) krate: Path,
-    /// An error takes the place of the service: the compiler then asks nothing more of the type.
-    pub(crate) service: Result<Service, syn::Error>,
+    pub(crate) krate: CratePath,
+    /// Without a service, why there is none.
+    pub(crate) service: Result<Service, Errors>,
     pub(crate) persistence_id: String,
     pub(crate) snapshot_every: Option<SnapshotEvery>,
-    pub(crate) passivate_after: Option<Duration>,
+    /// In milliseconds.
+    pub(crate) passivate_after: Option<u64>,
     pub(crate) register: bool,
 }
 
@@ -36,7 +37,7 @@ pub(crate) struct SnapshotEvery {
 /// An `impl` block with `#[handlers]`.
 #[derive(Debug)]
 pub(crate) struct Handlers {
-    pub(crate) krate: Path,
+    pub(crate) krate: CratePath,
     pub(crate) generics: Generics,
     pub(crate) self_type: Type,
     /// Whether rpcs may lack a handler.

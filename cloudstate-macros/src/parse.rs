@@ -1,6 +1,6 @@
 //! From an `impl` block to its annotated methods.
 
-use syn::{Attribute, ImplItem, ItemImpl, Signature};
+use syn::{Attribute, ImplItem, ItemImpl, Signature, parse_quote};
 
 use crate::{attrs::Kind, errors::Errors};
 
@@ -32,6 +32,10 @@ pub(crate) fn block(mut item: ItemImpl, errors: &mut Errors) -> Block {
         let Some((kind, attribute)) = take(&mut function.attrs, errors) else {
             continue;
         };
+        // Handlers take their arguments by value, whether they keep them or not.
+        function
+            .attrs
+            .push(parse_quote!(#[allow(clippy::needless_pass_by_value)]));
         let is_cfg = |attribute: &&Attribute| attribute.path().is_ident("cfg");
         methods.push(Method {
             kind,

@@ -36,10 +36,8 @@
 //! |---|---|
 //! | `embedded` (default) | the proxy inside the process: [`run`] serves clients and stores events; without it a program only serves a proxy in another process, and does without the journal's code |
 
-#[doc(hidden)]
-#[path = "private.rs"]
-pub mod __private;
 mod codec;
+mod completeness;
 mod context;
 mod descriptors;
 mod discovery;
@@ -51,6 +49,7 @@ pub mod handler;
 mod in_process;
 mod metadata;
 pub mod prelude;
+mod private;
 mod registry;
 mod reply;
 mod run;
@@ -67,7 +66,8 @@ pub use cloudstate_protocol::{self as protocol, Any};
 pub use codec::Payload;
 pub use context::{Context, EventContext};
 pub use entity::{
-    Create, Entity, EntityId, EventSourcedEntity, Handlers, Handles, ReplayError, Snapshots,
+    Create, Entity, EntityId, EventOf, EventSourcedEntity, Handlers, Handles, ReplayError,
+    Snapshots,
 };
 pub use error::{Error, Result};
 pub use failure::Failure;
@@ -80,6 +80,21 @@ pub use run::run;
 pub use service::{Rpc, Service};
 pub use settings::{Role, Settings};
 pub use user_function::UserFunction;
+
+/// What the macros' code names and nobody else does; it changes without notice.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::{
+        completeness::{check_complete, name_of},
+        private::{
+            ServedByOneEntity, dispatch, no_handler, replay, restore_snapshot, take_snapshot,
+            takes_snapshots,
+        },
+        registry::Registration,
+    };
+    pub use bytestring::ByteString;
+    pub use inventory;
+}
 
 /// Includes what the build script generated for a protobuf package.
 #[macro_export]

@@ -4,6 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
+use super::local;
 use crate::model::{CommandArg, CommandHandler, Handlers};
 
 /// The list of rpcs with a handler.
@@ -31,21 +32,26 @@ pub(super) fn handle(model: &Handlers) -> TokenStream {
         } = handler;
         let marker = marker(model, handler);
         let args = handler.args.iter().map(|arg| argument(model, arg));
-        let unary = quote_spanned!(output.span()=> #krate::handler::unary::<Self, _, #output>);
+        let rpc = krate.at(handler.marker.span());
+        let rpc = quote_spanned!(handler.marker.span()=> #rpc::__private::dispatch(#marker));
+        let unary = quote_spanned!(output.span()=> unary::<Self, #output>);
         quote! {
             #(#cfgs)*
             if __command.is(#marker) {
-                return #unary(#marker, __context, __command, |__context, __call| {
+                return #rpc.#unary(__context, __command, |__context, __call| {
                     Self::#method(#(#args),*)
                 });
             }
         }
     });
+    let complete = (is_generic(model) && !model.partial)
+        .then(|| quote!(const { #krate::__private::check_complete::<Self>() };));
     quote! {
         fn handle(
             __context: &mut #krate::Context<Self>,
             __command: #krate::handler::Incoming,
         ) -> #krate::handler::Handled {
+            #complete
             #(#arms)*
             #krate::handler::Handled::Unknown
         }
@@ -54,32 +60,47 @@ pub(super) fn handle(model: &Handlers) -> TokenStream {
 
 /// The constant of the service that names the handler's rpc: if there is none, the compiler says so at the method.
 fn marker(model: &Handlers, handler: &CommandHandler) -> TokenStream {
-    let krate = &model.krate;
     let marker = &handler.marker;
+    let krate = model.krate.at(marker.span());
     quote_spanned!(marker.span()=> <<Self as #krate::Entity>::Service>::#marker)
 }
 
 fn argument(model: &Handlers, arg: &CommandArg) -> TokenStream {
-    let krate = &model.krate;
-    match arg {
-        CommandArg::State(span) => quote_spanned!(*span=> &**__context),
-        CommandArg::Context(span) => quote_spanned!(*span=> &mut *__context),
-        CommandArg::SharedContext(span) => quote_spanned!(*span=> &*__context),
-        CommandArg::Part(part) => {
-            quote_spanned!(part.span()=> <#part as #krate::handler::HandlerArg<_>>::take(__call))
+    match *arg {
+        CommandArg::State(span) => {
+            let context = local("__context", span);
+            quote_spanned!(span=> &**#context)
+        }
+        CommandArg::Context(span) => {
+            let context = local("__context", span);
+            quote_spanned!(span=> &mut *#context)
+        }
+        CommandArg::SharedContext(span) => {
+            let context = local("__context", span);
+            quote_spanned!(span=> &*#context)
+        }
+        CommandArg::Part(ref part) => {
+            let call = local("__call", part.span());
+            let krate = model.krate.at(part.span());
+            quote_spanned!(part.span()=> <#part as #krate::handler::HandlerArg<_>>::take(#call))
         }
     }
 }
 
-/// A check that no rpc lacks a handler.
+/// A check that no rpc lacks a handler: for a generic entity whenever it is used, otherwise at once.
 pub(super) fn check_complete(model: &Handlers) -> Option<TokenStream> {
     let Handlers {
         krate, self_type, ..
     } = model;
-    if model.partial {
+    if model.partial || is_generic(model) {
         return None;
     }
-    Some(quote! {
-        const _: () = #krate::__private::check_complete::<#self_type>();
-    })
+    let span = self_type.span();
+    let krate = krate.at(span);
+    let check = quote_spanned!(span=> #krate::__private::check_complete::<#self_type>());
+    Some(quote!(const _: () = #check;))
+}
+
+fn is_generic(model: &Handlers) -> bool {
+    !model.generics.params.is_empty()
 }

@@ -2,6 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
 
 use crate::{
     errors::Errors,
@@ -18,9 +19,8 @@ pub(crate) fn entity(model: &Entity, errors: &Errors) -> TokenStream {
     } = model;
     let name = &item.ident;
     let (impl_generics, type_generics, bounds) = item.generics.split_for_impl();
-    let passivate_after = match model.passivate_after.map(|time| time.as_millis()) {
+    let passivate_after = match model.passivate_after {
         Some(millis) => {
-            let millis = u64::try_from(millis).unwrap_or(u64::MAX);
             quote!(::core::option::Option::Some(::core::time::Duration::from_millis(#millis)))
         }
         None => quote!(::core::option::Option::None),
@@ -28,7 +28,11 @@ pub(crate) fn entity(model: &Entity, errors: &Errors) -> TokenStream {
     let snapshot_every = model.snapshot_every.map_or(0, |every| every.events);
     let service = match &model.service {
         Ok(Service { path, .. }) => quote!(#path),
-        Err(error) => error.to_compile_error(),
+        // A type with an error inside: the compiler asks nothing more of it, wherever the service is used.
+        Err(errors) => {
+            let errors = errors.to_tokens();
+            quote!([(); { #errors }])
+        }
     };
     let is_sound = errors.is_empty() && model.service.is_ok();
     let checks = is_sound.then(|| checks(model));
@@ -65,7 +69,9 @@ fn one_entity(model: &Entity) -> Option<TokenStream> {
         .as_ref()
         .ok()
         .filter(|service| service.local)?;
-    Some(quote! {
+    let span = path.span();
+    let krate = krate.at(span);
+    Some(quote_spanned! {span=>
         #[automatically_derived]
         impl #krate::__private::ServedByOneEntity for #path {}
     })
@@ -79,6 +85,7 @@ fn snapshots(model: &Entity) -> Option<TokenStream> {
     let (impl_generics, type_generics, bounds) = item.generics.split_for_impl();
     let mut name = name.clone();
     name.set_span(span);
+    let krate = krate.at(span);
     let check = quote_spanned!(span=> #krate::__private::takes_snapshots::<#name #type_generics>());
     Some(quote! {
         const _: () = {

@@ -2,19 +2,21 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
 
+use super::local;
 use crate::model::{EventArg, EventHandler, Handlers};
 
 /// The choice of a handler by the stored event's type.
 pub(super) fn replay(model: &Handlers) -> TokenStream {
     let krate = &model.krate;
     let arms = model.events.iter().map(|EventHandler { cfgs, event, .. }| {
+        let krate = krate.at(event.span());
+        let replay = quote_spanned!(event.span()=> #krate::__private::replay::<Self, #event>);
         quote! {
             #(#cfgs)*
-            if #krate::__private::has_type(__event, <Self as #krate::Handles<#event>>::type_url()) {
-                let __event = #krate::__private::decode(__event, "event")?;
-                <Self as #krate::Handles<#event>>::apply(self, __event, __context);
-                return ::core::result::Result::Ok(());
+            if let ::core::option::Option::Some(__result) = #replay(self, __event, __context) {
+                return __result;
             }
         }
     });
@@ -44,14 +46,18 @@ pub(super) fn implementations(model: &Handlers) -> TokenStream {
             ..
         } = handler;
         let args = handler.args.iter().map(argument);
+        let handles = krate.at(event.span());
+        let handles = quote_spanned!(event.span()=> #handles::Handles<#event>);
+        let payload = krate.at(event.span());
+        let payload = quote_spanned!(event.span()=> <#event as #payload::Payload>);
         quote! {
             #(#cfgs)*
             #[automatically_derived]
-            impl #impl_generics #krate::Handles<#event> for #self_type #bounds {
+            impl #impl_generics #handles for #self_type #bounds {
                 fn type_url() -> &'static #krate::__private::ByteString {
                     static URL: ::std::sync::OnceLock<#krate::__private::ByteString> =
                         ::std::sync::OnceLock::new();
-                    URL.get_or_init(<#event as #krate::Payload>::type_url)
+                    URL.get_or_init(#payload::type_url)
                 }
 
                 fn apply(&mut self, __event: #event, __context: &#krate::EventContext<'_>) {
@@ -64,13 +70,16 @@ pub(super) fn implementations(model: &Handlers) -> TokenStream {
 }
 
 fn argument(arg: &EventArg) -> TokenStream {
-    match *arg {
-        EventArg::Event(span) => quote_spanned!(span=> __event),
-        EventArg::Context { by_ref: true, span } => quote_spanned!(span=> __context),
-        EventArg::Context { span, .. } => quote_spanned!(span=> *__context),
-        EventArg::EntityId { by_ref: true, span } => quote_spanned!(span=> __context.entity_id()),
-        EventArg::EntityId { span, .. } => {
-            quote_spanned!(span=> ::core::clone::Clone::clone(__context.entity_id()))
+    let (EventArg::Event(span) | EventArg::Context { span, .. } | EventArg::EntityId { span, .. }) =
+        *arg;
+    let (event, context) = (local("__event", span), local("__context", span));
+    match arg {
+        EventArg::Event(_) => quote!(#event),
+        EventArg::Context { by_ref: true, .. } => quote!(#context),
+        EventArg::Context { .. } => quote_spanned!(span=> *#context),
+        EventArg::EntityId { by_ref: true, .. } => quote_spanned!(span=> #context.entity_id()),
+        EventArg::EntityId { .. } => {
+            quote_spanned!(span=> ::core::clone::Clone::clone(#context.entity_id()))
         }
     }
 }

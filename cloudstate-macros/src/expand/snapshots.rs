@@ -1,41 +1,36 @@
 //! Between the state and its stored form.
 
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::quote;
 use syn::spanned::Spanned;
 
+use super::local;
 use crate::model::{Handlers, Snapshots};
 
 /// The methods of `Handlers` that take and restore snapshots.
 pub(super) fn methods(model: &Handlers) -> TokenStream {
     let krate = &model.krate;
-    let cfgs = model.snapshots.as_ref().map(|pair| &pair.cfgs);
-    let cfgs = cfgs.into_iter().flatten();
-    let (take, restore) = match &model.snapshots {
-        None => (TokenStream::new(), TokenStream::new()),
-        Some(_) => {
-            let cfgs: Vec<_> = cfgs.collect();
-            let take = quote! {
-                #(#cfgs)*
-                return ::core::option::Option::Some(
-                    #krate::__private::encode(&<Self as #krate::Snapshots>::save(self))
-                );
-            };
-            let restore = quote! {
-                #(#cfgs)*
-                if #krate::__private::is_snapshot_of::<Self>(__snapshot) {
-                    let __snapshot = #krate::__private::decode(__snapshot, "snapshot")?;
-                    <Self as #krate::Snapshots>::restore(self, __snapshot);
-                    return ::core::result::Result::Ok(());
-                }
-            };
-            (take, restore)
-        }
+    let Some(Snapshots { cfgs, .. }) = &model.snapshots else {
+        return quote! {
+            fn take_snapshot(&self) -> ::core::option::Option<#krate::Any> {
+                ::core::option::Option::None
+            }
+
+            fn restore_snapshot(
+                &mut self,
+                __snapshot: &#krate::Any,
+            ) -> ::core::result::Result<(), #krate::ReplayError> {
+                ::core::result::Result::Err(
+                    #krate::__private::no_handler::<Self>(__snapshot, "snapshot")
+                )
+            }
+        };
     };
     quote! {
+        #[allow(unreachable_code, reason = "reached where the methods are configured away")]
         fn take_snapshot(&self) -> ::core::option::Option<#krate::Any> {
-            #take
-            #[allow(unreachable_code, reason = "reached where the snapshot method is configured away")]
+            #(#cfgs)*
+            return ::core::option::Option::Some(#krate::__private::take_snapshot(self));
             ::core::option::Option::None
         }
 
@@ -43,7 +38,12 @@ pub(super) fn methods(model: &Handlers) -> TokenStream {
             &mut self,
             __snapshot: &#krate::Any,
         ) -> ::core::result::Result<(), #krate::ReplayError> {
-            #restore
+            #(#cfgs)*
+            if let ::core::option::Option::Some(__result) =
+                #krate::__private::restore_snapshot(self, __snapshot)
+            {
+                return __result;
+            }
             ::core::result::Result::Err(
                 #krate::__private::no_handler::<Self>(__snapshot, "snapshot")
             )
@@ -64,7 +64,7 @@ pub(super) fn implementation(model: &Handlers) -> Option<TokenStream> {
         restore,
         restored,
     } = model.snapshots.as_ref()?;
-    let argument = quote_spanned!(restored.span()=> __snapshot);
+    let argument = local("__snapshot", restored.span());
     Some(quote! {
         #(#cfgs)*
         #[automatically_derived]

@@ -2,7 +2,7 @@
 
 use super::{command::command, event::event, signature::text, snapshot::snapshots};
 use crate::{
-    attrs::{HandlersOptions, Kind, crate_path},
+    attrs::{CratePath, HandlersOptions, Kind},
     errors::Errors,
     model::{CommandHandler, EventHandler, Handlers},
     parse::{Block, Method},
@@ -50,7 +50,7 @@ pub(crate) fn handlers(options: &HandlersOptions, block: &Block, errors: &mut Er
     }
 
     Handlers {
-        krate: crate_path(options.krate.as_ref()),
+        krate: CratePath::new(options.krate.clone()),
         generics: block.item.generics.clone(),
         self_type: (*block.item.self_ty).clone(),
         partial: options.partial.is_present(),

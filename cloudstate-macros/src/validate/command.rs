@@ -49,7 +49,7 @@ pub(super) fn command(method: &Method, errors: &mut Errors) -> CommandHandler {
 /// The rpc's constant: what `name` says, or else the method's name, in upper camel case.
 fn marker(method: &Method, errors: &mut Errors) -> Ident {
     let ident = &method.signature.ident;
-    let tokens = attrs::option_tokens(&method.attribute, errors);
+    let tokens = attrs::options_of(&method.attribute, errors);
     let options: CommandOptions = attrs::read(tokens, errors);
     let Some(name) = options.name else {
         return Ident::new(&upper_camel(&ident.unraw().to_string()), ident.span());

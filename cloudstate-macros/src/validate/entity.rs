@@ -1,12 +1,13 @@
 //! Options of an entity.
 
-use std::time::Duration;
+use std::mem;
 
 use darling::util::SpannedValue;
+use proc_macro2::Span;
 use syn::{Ident, ItemStruct};
 
 use crate::{
-    attrs::{EntityOptions, PathOption, crate_path},
+    attrs::{CratePath, EntityOptions, PathOption},
     errors::Errors,
     model::{Entity, Service, SnapshotEvery},
 };
@@ -14,12 +15,13 @@ use crate::{
 /// An entity of what its options say, and of their defaults where they say nothing that can be used.
 pub(crate) fn entity(options: EntityOptions, item: ItemStruct, errors: &mut Errors) -> Entity {
     Entity {
-        krate: crate_path(options.krate.as_ref()),
         service: service(&options, errors),
+        krate: CratePath::new(options.krate),
         persistence_id: persistence_id(options.persistence_id.as_ref(), &item.ident, errors),
-        snapshot_every: options
-            .snapshot_every
-            .and_then(|every| snapshot_every(&every, errors)),
+        snapshot_every: options.snapshot_every.map(|every| SnapshotEvery {
+            events: every.0,
+            span: every.span(),
+        }),
         passivate_after: options
             .passivate_after
             .and_then(|time| passivate_after(&time, errors)),
@@ -28,7 +30,7 @@ pub(crate) fn entity(options: EntityOptions, item: ItemStruct, errors: &mut Erro
     }
 }
 
-fn service(options: &EntityOptions, errors: &mut Errors) -> Result<Service, syn::Error> {
+fn service(options: &EntityOptions, errors: &mut Errors) -> Result<Service, Errors> {
     match (&options.service, &options.extern_service) {
         (Some(PathOption(path)), None) => Ok(Service {
             path: path.clone(),
@@ -48,10 +50,13 @@ fn service(options: &EntityOptions, errors: &mut Errors) -> Result<Service, syn:
                 local: false,
             })
         }
+        // With other mistakes in the attribute, the service may be one of them.
+        (None, None) if !errors.is_empty() => Err(mem::take(errors)),
         (None, None) => Err(syn::Error::new(
-            proc_macro2::Span::call_site(),
+            Span::call_site(),
             "which service does the entity implement? write `#[event_sourced_entity(service = pb::YourService)]`",
-        )),
+        )
+        .into()),
     }
 }
 
@@ -77,20 +82,8 @@ fn persistence_id(
     id.as_ref().clone()
 }
 
-fn snapshot_every(every: &SpannedValue<u64>, errors: &mut Errors) -> Option<SnapshotEvery> {
-    let (events, span) = (**every, every.span());
-    if events == 0 {
-        errors.push(syn::Error::new(
-            span,
-            "a number of events, from 1: leave `snapshot_every` out for no snapshots",
-        ));
-        return None;
-    }
-    Some(SnapshotEvery { events, span })
-}
-
-fn passivate_after(time: &SpannedValue<String>, errors: &mut Errors) -> Option<Duration> {
-    let parsed = duration(time);
+fn passivate_after(time: &SpannedValue<String>, errors: &mut Errors) -> Option<u64> {
+    let parsed = milliseconds(time);
     if parsed.is_none() {
         errors.push(syn::Error::new(
             time.span(),
@@ -100,8 +93,8 @@ fn passivate_after(time: &SpannedValue<String>, errors: &mut Errors) -> Option<D
     parsed
 }
 
-/// `100ms`, `30s`, `5m` or `1h`.
-fn duration(text: &str) -> Option<Duration> {
+/// `100ms`, `30s`, `5m` or `1h`, in milliseconds.
+fn milliseconds(text: &str) -> Option<u64> {
     let unit = text.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = text.split_at(unit);
     let number: u64 = number.parse().ok().filter(|&number| number > 0)?;
@@ -112,7 +105,7 @@ fn duration(text: &str) -> Option<Duration> {
         "h" => 3_600_000,
         _ => return None,
     };
-    number.checked_mul(millis).map(Duration::from_millis)
+    number.checked_mul(millis)
 }
 
 #[cfg(test)]
@@ -127,11 +120,7 @@ mod tests {
             ("5m", 300_000),
             ("1h", 3_600_000),
         ] {
-            assert_eq!(
-                duration(text),
-                Some(Duration::from_millis(millis)),
-                "{text}"
-            );
+            assert_eq!(milliseconds(text), Some(millis), "{text}");
         }
         for text in [
             "",
@@ -146,7 +135,7 @@ mod tests {
             "99999999999999999999s",
             "9999999999999999h",
         ] {
-            assert_eq!(duration(text), None, "{text}");
+            assert_eq!(milliseconds(text), None, "{text}");
         }
     }
 }

@@ -4,7 +4,7 @@ use syn::{FnArg, ReturnType, Type, TypeReference, spanned::Spanned};
 
 use super::signature::{self, SelfKind, bare, is_named, text, typed};
 use crate::{
-    attrs::{self, Kind, NoOptions},
+    attrs::{self, Kind},
     errors::Errors,
     model::{EventArg, EventHandler},
     parse::Method,
@@ -13,8 +13,7 @@ use crate::{
 /// The handler, if at least its event is known.
 pub(super) fn event(method: &Method, errors: &mut Errors) -> Option<EventHandler> {
     let signature = &method.signature;
-    let tokens = attrs::option_tokens(&method.attribute, errors);
-    let NoOptions {} = attrs::read(tokens, errors);
+    attrs::no_options(Kind::Event, &method.attribute, errors);
     signature::plain(Kind::Event, signature, errors);
     signature::no_repetition(
         Kind::Event,

@@ -36,30 +36,31 @@ pub(super) fn self_kind(receiver: &Receiver) -> SelfKind {
 
 /// Refuses what no handler can be: it is called once per message, in order, and its types are those of the `.proto`.
 pub(super) fn plain(kind: Kind, signature: &Signature, errors: &mut Errors) {
+    let noun = kind.noun();
     if let Some(token) = &signature.asyncness {
         errors.at(
             token,
             format!(
-                "{kind} is not async: it only computes, and the entity waits for it; remove `async`"
+                "{noun} is not async: it only computes, and the entity waits for it; remove `async`"
             ),
         );
     }
     if let Safety::Unsafe(token) = &signature.safety {
-        errors.at(token, format!("{kind} is a safe function: remove `unsafe`"));
+        errors.at(token, format!("{noun} is a safe function: remove `unsafe`"));
     }
     if let Some(abi) = &signature.abi {
-        errors.at(abi, format!("{kind} is a Rust function: remove the ABI"));
+        errors.at(abi, format!("{noun} is a Rust function: remove the ABI"));
     }
     if !signature.generics.params.is_empty() {
         errors.at(
             &signature.generics.params,
-            format!("{kind} has no generic parameters: write the types and lifetimes out"),
+            format!("{noun} has no generic parameters: write the types and lifetimes out"),
         );
     }
     if let Some(clause) = &signature.generics.where_clause {
         errors.at(
             clause,
-            format!("{kind} has no `where` clause: bounds belong to the `impl` block"),
+            format!("{noun} has no `where` clause: bounds belong to the `impl` block"),
         );
     }
     for ty in signature.inputs.iter().filter_map(typed) {
@@ -72,9 +73,10 @@ pub(super) fn plain(kind: Kind, signature: &Signature, errors: &mut Errors) {
 
 fn no_impl_trait(kind: Kind, ty: &Type, errors: &mut Errors) {
     if let Type::ImplTrait(ty) = ty {
+        let noun = kind.noun();
         errors.at(
             ty,
-            format!("{kind} names its types: write the type instead of `impl ..`"),
+            format!("{noun} names its types: write the type instead of `impl ..`"),
         );
     }
 }
@@ -131,13 +133,14 @@ pub(super) fn no_repetition<'a>(
     types: impl Iterator<Item = &'a Type>,
     errors: &mut Errors,
 ) {
+    let noun = kind.noun();
     let mut seen: Vec<&Type> = Vec::new();
     for ty in types {
         if seen.contains(&ty) {
             errors.at(
                 ty,
                 format!(
-                    "{kind} already has an argument of type `{}`: arguments are told apart by type, so remove one",
+                    "{noun} already has an argument of type `{}`: arguments are told apart by type, so remove one",
                     text(ty)
                 ),
             );

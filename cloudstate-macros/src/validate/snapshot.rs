@@ -4,7 +4,7 @@ use syn::{FnArg, ReturnType, Type};
 
 use super::signature::{self, SelfKind, bare, text, typed};
 use crate::{
-    attrs::{self, Kind, NoOptions},
+    attrs::{self, Kind},
     errors::Errors,
     model::Snapshots,
     parse::Method,
@@ -146,8 +146,7 @@ fn restored<'a>(method: &'a Method, errors: &mut Errors) -> Option<&'a Type> {
 }
 
 fn common(method: &Method, errors: &mut Errors) {
-    let tokens = attrs::option_tokens(&method.attribute, errors);
-    let NoOptions {} = attrs::read(tokens, errors);
+    attrs::no_options(method.kind, &method.attribute, errors);
     signature::plain(method.kind, &method.signature, errors);
 }
 
@@ -158,7 +157,7 @@ fn needs_self(method: &Method, receiver: &str, errors: &mut Errors) {
             &signature.ident,
             format!(
                 "{} takes the state: write `{receiver}` as its first parameter",
-                method.kind
+                method.kind.noun()
             ),
         );
     }
