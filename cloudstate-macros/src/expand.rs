@@ -28,6 +28,7 @@ pub(crate) fn handlers(model: &Handlers) -> TokenStream {
     let complete = commands::check_complete(model);
     quote! {
         #[automatically_derived]
+        #[allow(deprecated, reason = "a handler may be deprecated for other callers")]
         impl #impl_generics #krate::Handlers for #self_type #bounds {
             #handled
             #handle

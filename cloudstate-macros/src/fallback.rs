@@ -3,11 +3,9 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
+use syn::parse_quote;
 
-use crate::{
-    errors::Errors,
-    model::{EventHandler, Handlers},
-};
+use crate::{errors::Errors, model::Handlers};
 
 /// An item as it is, after the errors.
 pub(crate) fn item(tokens: &TokenStream, errors: &Errors) -> TokenStream {
@@ -22,18 +20,11 @@ pub(crate) fn handlers(model: &Handlers, errors: &Errors) -> TokenStream {
     } = model;
     let (impl_generics, _, bounds) = model.generics.split_for_impl();
     let errors = errors.to_tokens();
-    let events = model.events.iter().map(|EventHandler { cfgs, event, .. }| {
-        quote! {
-            #(#cfgs)*
-            #[automatically_derived]
-            impl #impl_generics #krate::Handles<#event> for #self_type #bounds {
-                fn type_url() -> &'static #krate::__private::ByteString {
-                    ::core::unreachable!()
-                }
-                fn apply(&mut self, _: #event, _: &#krate::EventContext<'_>) {}
-            }
-        }
-    });
+    let mut any_event = model.generics.clone();
+    any_event
+        .params
+        .push(parse_quote!(__Event: #krate::Payload));
+    let (any_event, _, _) = any_event.split_for_impl();
     let snapshots = model.has_snapshots.then(|| {
         quote! {
             #[automatically_derived]
@@ -72,7 +63,14 @@ pub(crate) fn handlers(model: &Handlers, errors: &Errors) -> TokenStream {
                 ::core::result::Result::Ok(())
             }
         }
-        #(#events)*
+        // Of every event, because the mistake may be why an event's handler is not known.
+        #[automatically_derived]
+        impl #any_event #krate::Handles<__Event> for #self_type #bounds {
+            fn type_url() -> &'static #krate::__private::ByteString {
+                ::core::unreachable!()
+            }
+            fn apply(&mut self, _: __Event, _: &#krate::EventContext<'_>) {}
+        }
         #snapshots
     }
 }

@@ -5,6 +5,7 @@ mod block;
 mod command;
 mod entity;
 mod event;
+mod generics;
 mod signature;
 mod snapshot;
 

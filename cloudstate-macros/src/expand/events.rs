@@ -53,6 +53,7 @@ pub(super) fn implementations(model: &Handlers) -> TokenStream {
         quote! {
             #(#cfgs)*
             #[automatically_derived]
+            #[allow(deprecated, reason = "a handler may be deprecated for other callers")]
             impl #impl_generics #handles for #self_type #bounds {
                 fn type_url() -> &'static #krate::__private::ByteString {
                     static URL: ::std::sync::OnceLock<#krate::__private::ByteString> =

@@ -68,6 +68,7 @@ pub(super) fn implementation(model: &Handlers) -> Option<TokenStream> {
     Some(quote! {
         #(#cfgs)*
         #[automatically_derived]
+        #[allow(deprecated, reason = "a handler may be deprecated for other callers")]
         impl #impl_generics #krate::Snapshots for #self_type #bounds {
             type Snapshot = #saved;
 

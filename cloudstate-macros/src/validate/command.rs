@@ -6,7 +6,7 @@ use syn::{
     parse_quote_spanned, spanned::Spanned,
 };
 
-use super::signature::{self, SelfKind, bare, is_named, text, typed};
+use super::signature::{self, Library, SelfKind, bare, text, typed};
 use crate::{
     attrs::{self, CommandOptions, Kind},
     errors::Errors,
@@ -14,7 +14,11 @@ use crate::{
     parse::Method,
 };
 
-pub(super) fn command(method: &Method, errors: &mut Errors) -> CommandHandler {
+pub(super) fn command(
+    method: &Method,
+    library: Library<'_>,
+    errors: &mut Errors,
+) -> CommandHandler {
     let signature = &method.signature;
     signature::plain(Kind::Command, signature, errors);
     signature::no_repetition(
@@ -23,14 +27,14 @@ pub(super) fn command(method: &Method, errors: &mut Errors) -> CommandHandler {
             .inputs
             .iter()
             .filter_map(typed)
-            .filter(|ty| !is_context(ty)),
+            .filter(|ty| !is_context(ty, library)),
         errors,
     );
     let mut args = Args::default();
     for input in &signature.inputs {
         match input {
             FnArg::Receiver(receiver) => args.receiver(receiver, errors),
-            FnArg::Typed(input) => args.typed(input, errors),
+            FnArg::Typed(input) => args.typed(input, library, errors),
         }
     }
     let output = match &signature.output {
@@ -83,10 +87,10 @@ fn upper_camel(name: &str) -> String {
     }
 }
 
-fn is_context(ty: &Type) -> bool {
+fn is_context(ty: &Type, library: Library<'_>) -> bool {
     match ty {
-        Type::Reference(TypeReference { elem, .. }) => is_named(elem, "Context"),
-        ty => is_named(ty, "Context"),
+        Type::Reference(TypeReference { elem, .. }) => library.has(elem, "Context"),
+        ty => library.has(ty, "Context"),
     }
 }
 
@@ -115,11 +119,11 @@ impl Args {
         }
     }
 
-    fn typed(&mut self, input: &PatType, errors: &mut Errors) {
+    fn typed(&mut self, input: &PatType, library: Library<'_>, errors: &mut Errors) {
         let ty = bare(&input.ty);
         let span = ty.span();
         match ty {
-            ty if is_context(ty) => {
+            ty if is_context(ty, library) => {
                 self.context(ty, span, errors);
             }
             Type::Reference(reference) => errors.at(

@@ -2,7 +2,7 @@
 
 use syn::{FnArg, ReturnType, Type, TypeReference, spanned::Spanned};
 
-use super::signature::{self, SelfKind, bare, is_named, text, typed};
+use super::signature::{self, Library, SelfKind, bare, text, typed};
 use crate::{
     attrs::{self, Kind},
     errors::Errors,
@@ -11,7 +11,11 @@ use crate::{
 };
 
 /// The handler, if at least its event is known.
-pub(super) fn event(method: &Method, errors: &mut Errors) -> Option<EventHandler> {
+pub(super) fn event(
+    method: &Method,
+    library: Library<'_>,
+    errors: &mut Errors,
+) -> Option<EventHandler> {
     let signature = &method.signature;
     attrs::no_options(Kind::Event, &method.attribute, errors);
     signature::plain(Kind::Event, signature, errors);
@@ -52,11 +56,11 @@ pub(super) fn event(method: &Method, errors: &mut Errors) -> Option<EventHandler
                     Type::Reference(TypeReference { elem, .. }) => (bare(elem), true),
                     ty => (ty, false),
                 };
-                if is_named(referent, "EventContext") {
+                if library.has(referent, "EventContext") {
                     args.push(EventArg::Context { by_ref, span });
-                } else if is_named(referent, "EntityId") {
+                } else if library.has(referent, "EntityId") {
                     args.push(EventArg::EntityId { by_ref, span });
-                } else if is_named(referent, "Context") {
+                } else if library.has(referent, "Context") {
                     errors.at(
                         ty,
                         "events are applied outside commands too: write `EventContext`",

@@ -1,7 +1,7 @@
 //! What all annotated methods have in common.
 
 use quote::ToTokens;
-use syn::{FnArg, Ident, Receiver, ReceiverKind, ReturnType, Safety, Signature, Type};
+use syn::{FnArg, Ident, Path, Receiver, ReceiverKind, ReturnType, Safety, Signature, Type};
 
 use crate::{attrs::Kind, errors::Errors};
 
@@ -21,7 +21,7 @@ pub(super) fn self_kind(receiver: &Receiver) -> SelfKind {
         ReceiverKind::Reference(_, _, None) => SelfKind::Shared,
         ReceiverKind::Reference(_, _, Some(_)) => SelfKind::Mutable,
         ReceiverKind::Typed(_, ty) => match &**ty {
-            Type::Reference(reference) if is_named(&reference.elem, "Self") => {
+            Type::Reference(reference) if is_self(&reference.elem) => {
                 if reference.mutability.is_some() {
                     SelfKind::Mutable
                 } else {
@@ -98,15 +98,32 @@ pub(super) fn bare(ty: &Type) -> &Type {
     }
 }
 
-/// Whether the last name of a type's path is `name`.
-pub(super) fn is_named(ty: &Type, name: &str) -> bool {
-    last_name(ty).is_some_and(|last| last == name)
+pub(super) fn is_self(ty: &Type) -> bool {
+    matches!(bare(ty), Type::Path(path) if path.path.is_ident("Self"))
 }
 
-fn last_name(ty: &Type) -> Option<&Ident> {
-    match bare(ty) {
-        Type::Path(path) => path.path.segments.last().map(|last| &last.ident),
-        _ => None,
+/// Tells the library's types from others of the same name.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Library<'a> {
+    /// Where the crate is, if an option says so.
+    pub(super) krate: Option<&'a Path>,
+}
+
+impl Library<'_> {
+    /// Whether a type is the library's type `name`: written alone, or with a path from the crate.
+    ///
+    /// In another module it is another type: a `.proto` may well have a message `EntityId`.
+    pub(super) fn has(self, ty: &Type, name: &str) -> bool {
+        let Type::Path(path) = bare(ty) else {
+            return false;
+        };
+        let mut segments = path.path.segments.iter().map(|segment| &segment.ident);
+        let is_last = segments.next_back().is_some_and(|last| last == name);
+        let renamed = self.krate.and_then(|krate| krate.segments.last());
+        let from_crate = |segment: &Ident| {
+            segment == "cloudstate" || renamed.is_some_and(|renamed| *segment == renamed.ident)
+        };
+        is_last && (segments.len() == 0 || segments.any(from_crate))
     }
 }
 
@@ -146,5 +163,34 @@ pub(super) fn no_repetition<'a>(
             );
         }
         seen.push(ty);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use syn::parse_quote;
+
+    use super::*;
+
+    #[test]
+    fn types_of_the_library_are_told_from_others_of_the_same_name() {
+        let renamed: Path = parse_quote!(crate::sdk);
+        let plain = Library { krate: None };
+        let library = Library {
+            krate: Some(&renamed),
+        };
+        let types: [(Type, bool, bool); 7] = [
+            (parse_quote!(EntityId), true, true),
+            (parse_quote!(cloudstate::EntityId), true, true),
+            (parse_quote!(::cloudstate::prelude::EntityId), true, true),
+            (parse_quote!(sdk::EntityId), false, true),
+            (parse_quote!(crate::sdk::EntityId), false, true),
+            (parse_quote!(pb::EntityId), false, false),
+            (parse_quote!(cloudstate::Metadata), false, false),
+        ];
+        for (ty, by_default, with_option) in types {
+            assert_eq!(plain.has(&ty, "EntityId"), by_default, "{}", text(&ty));
+            assert_eq!(library.has(&ty, "EntityId"), with_option, "{}", text(&ty));
+        }
     }
 }
