@@ -1,4 +1,8 @@
 //! The benchmarks run, on real processes, and what they measure is the cart.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test's way to fail; clippy knows only the functions that carry #[test]"
+)]
 
 use std::{path::Path, process::Command};
 
