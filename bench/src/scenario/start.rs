@@ -144,14 +144,14 @@ fn measure(
     Ok(())
 }
 
-/// The events, spread evenly over the carts.
+/// The events, spread evenly over the carts. Each has a snapshot, as it would have if it were written by commands.
 fn histories(bench: &Bench) -> Vec<History> {
     let (events, carts) = (bench.plan.events.get(), bench.plan.carts.get());
     (0..carts)
         .map(|cart| History {
             cart,
             events: u64::from(events / carts + u32::from(cart < events % carts)),
-            snapshot: false,
+            snapshot: true,
         })
         .collect()
 }
