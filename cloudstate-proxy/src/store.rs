@@ -1,101 +1,311 @@
+//! The journal: events and snapshots of entities, in an order that everybody agrees on.
+//!
+//! A [`Store`] knows entities by their keys and payloads by their bytes. It knows nothing of gRPC, and decides nothing:
+//! who may write is settled by the sequence number that a writer says it has seen.
+
+pub mod conformance;
+mod location;
+mod memory;
+mod sqlite;
+
+use std::{
+    fmt,
+    path::PathBuf,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    task::{Context, Poll},
+    time::SystemTime,
+};
+
 use bytestring::ByteString;
 use cloudstate_protocol::Any;
 use futures_util::future::BoxFuture;
-use std::{fmt, path::PathBuf, str::FromStr, sync::Arc};
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct EntityKey {
-    pub persistence_id: Arc<str>,
-    pub entity_id: ByteString,
-}
-impl fmt::Display for EntityKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}|{}", self.persistence_id, self.entity_id)
-    }
-}
-#[derive(Debug)]
-pub struct EntityRef {
-    key: EntityKey,
-}
-impl EntityRef {
-    pub fn new(key: EntityKey) -> Self {
-        Self { key }
-    }
-    pub fn key(&self) -> &EntityKey {
-        &self.key
-    }
-}
-#[derive(Debug)]
-pub struct Append {
-    pub entity: Arc<EntityRef>,
-    pub after: u64,
-    pub events: Vec<Any>,
-    pub snapshot: Option<Any>,
-}
-pub struct StoredEvent {
-    pub sequence: u64,
-    pub payload: Any,
-}
-pub struct StoredSnapshot {
-    pub sequence: u64,
-    pub payload: Any,
-}
+use tokio::sync::oneshot;
+
+pub use location::StoreLocation;
+pub use memory::MemoryStore;
+pub use sqlite::{Damage, Dropped, Recovery, SqliteStore};
+
+/// Keeps events and snapshots.
+///
+/// Every engine passes the [`conformance`] suite, which says what is expected in code.
 pub trait Store: Send + Sync + fmt::Debug + 'static {
+    /// Queues events, in the order of calls, and returns at once. The future resolves when they are durable.
+    ///
+    /// All events of one append are stored, or none; so is its snapshot.
     fn append(&self, append: Append) -> Commit;
+
+    /// The newest readable snapshot of an entity.
     fn latest_snapshot(
         &self,
         entity: &Arc<EntityRef>,
     ) -> BoxFuture<'static, Result<Option<StoredSnapshot>, StoreError>>;
+
+    /// The events of an entity whose sequence number is greater than `after`, oldest first, at most `limit` of them.
+    ///
+    /// Fewer may come, so that a page of large events stays bounded in memory; none means that there are no more.
     fn events(
         &self,
         entity: &Arc<EntityRef>,
         after: u64,
         limit: usize,
     ) -> BoxFuture<'static, Result<Vec<StoredEvent>, StoreError>>;
+
+    /// The events of all entities whose position is greater than `after`, in the order in which they were stored, at
+    /// most `limit` of them; bounded and ended like [`events`](Self::events).
+    fn journal(
+        &self,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'static, Result<Vec<JournalEntry>, StoreError>>;
+
+    /// The position of the last stored event; 0 when there is none.
+    fn last_position(&self) -> BoxFuture<'static, Result<u64, StoreError>>;
+
+    /// What and where it is, for people: `SQLite in ./data/shopping-cart`.
     fn describe(&self) -> String;
+
+    /// Stores what is queued and lets go of everything. Later appends fail with [`StoreError::Closed`].
     fn close(&self) -> BoxFuture<'static, Result<(), StoreError>>;
 }
+
+/// Opens the store at a location.
+///
+/// Blocks while it reads the disk.
+///
+/// # Errors
+/// The store is in use, cannot be read or written, or has lost something.
+pub fn open(location: &StoreLocation) -> Result<Arc<dyn Store>, OpenError> {
+    Ok(match location {
+        StoreLocation::Memory => Arc::new(MemoryStore::new()),
+        StoreLocation::Directory(directory) => Arc::new(SqliteStore::open(directory)?),
+    })
+}
+
+/// Which entity.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct EntityKey {
+    /// The entity type's.
+    pub persistence_id: Arc<str>,
+    /// The entity's own.
+    pub entity_id: ByteString,
+}
+
+impl fmt::Display for EntityKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}|{}", self.persistence_id, self.entity_id)
+    }
+}
+
+/// An entity's key, and what an engine remembers about it, so that it looks the key up once.
 #[derive(Debug)]
-pub struct Commit(tokio::sync::oneshot::Receiver<Result<u64, StoreError>>);
+pub struct EntityRef {
+    key: EntityKey,
+    number: OnceLock<i64>,
+}
+
+impl EntityRef {
+    /// An entity that no engine has looked up yet.
+    pub fn new(key: EntityKey) -> Self {
+        Self {
+            key,
+            number: OnceLock::new(),
+        }
+    }
+
+    /// Which entity.
+    pub fn key(&self) -> &EntityKey {
+        &self.key
+    }
+
+    /// The number that the engine has given the entity.
+    pub fn number(&self) -> Option<i64> {
+        self.number.get().copied()
+    }
+
+    /// Remembers the entity's number, which never changes once it is stored.
+    pub fn remember(&self, number: i64) {
+        let _ = self.number.set(number);
+    }
+}
+
+/// Events to store, and perhaps a snapshot.
+#[derive(Clone, Debug)]
+pub struct Append {
+    /// Whose events they are.
+    pub entity: Arc<EntityRef>,
+    /// Sequence number of the last event that the writer knows; anything else in the store is a conflict.
+    pub after: u64,
+    /// The events; they get the sequence numbers from `after + 1` on.
+    pub events: Vec<Any>,
+    /// The state after the last of these events. Ignored without events.
+    pub snapshot: Option<Any>,
+}
+
+/// An event of an entity.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredEvent {
+    /// From 1, without gaps.
+    pub sequence: u64,
+    /// What was stored.
+    pub payload: Any,
+}
+
+/// A state of an entity.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredSnapshot {
+    /// Sequence number of the last event that is in it.
+    pub sequence: u64,
+    /// What was stored.
+    pub payload: Any,
+}
+
+/// An event as one of all.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JournalEntry {
+    /// From 1, without gaps, over all entities.
+    pub position: u64,
+    /// When it was stored, by the clock of this machine.
+    pub time: SystemTime,
+    /// Whose event it is.
+    pub entity: EntityKey,
+    /// Its number among the entity's events.
+    pub sequence: u64,
+    /// What was stored.
+    pub payload: Any,
+}
+
+/// An append on its way: resolves to the entity's last sequence number once the events are durable.
+///
+/// Dropping it does not stop the append.
+#[derive(Debug)]
+pub struct Commit(CommitState);
+
+#[derive(Debug)]
+enum CommitState {
+    Ready(Option<Result<u64, StoreError>>),
+    Waiting(oneshot::Receiver<Result<u64, StoreError>>),
+}
+
+impl Commit {
+    /// One whose outcome is known.
+    pub fn ready(result: Result<u64, StoreError>) -> Self {
+        Self(CommitState::Ready(Some(result)))
+    }
+
+    /// One whose outcome will be sent; if the sender is dropped, the store was closed.
+    pub fn waiting(receiver: oneshot::Receiver<Result<u64, StoreError>>) -> Self {
+        Self(CommitState::Waiting(receiver))
+    }
+}
+
 impl Future for Commit {
     type Output = Result<u64, StoreError>;
-    fn poll(
-        self: std::pin::Pin<&mut Self>,
-        _cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Self::Output> {
-        todo!()
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.0 {
+            CommitState::Ready(result) => {
+                Poll::Ready(result.take().unwrap_or(Err(StoreError::Closed)))
+            }
+            CommitState::Waiting(receiver) => Pin::new(receiver)
+                .poll(cx)
+                .map(|result| result.unwrap_or(Err(StoreError::Closed))),
+        }
     }
 }
-#[derive(thiserror::Error, Debug, Clone)]
+
+/// Why the store did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum StoreError {
-    #[error("x")]
+    /// Somebody else has written to the entity, or the writer has lost count. Nothing was stored.
+    #[error("entity {entity} has {actual} stored events where its writer knows of {expected}")]
     Conflict {
+        /// Which entity.
         entity: EntityKey,
+        /// What the writer said.
         expected: u64,
+        /// What is stored.
         actual: u64,
     },
-    #[error("x")]
-    Overloaded { waiting: usize },
-    #[error("x")]
-    Unavailable { reason: String },
-    #[error("x")]
-    Corrupt { file: PathBuf, detail: String },
-    #[error("x")]
+    /// Too much is waiting to be stored. Nothing was stored.
+    #[error("{waiting} commits already wait for the disk; try again later")]
+    Overloaded {
+        /// How many.
+        waiting: usize,
+    },
+    /// The disk is full, or does not answer. Nothing was stored; it may work later.
+    #[error("the store is not available: {reason}")]
+    Unavailable {
+        /// What the engine says.
+        reason: String,
+    },
+    /// What is stored is not what was written.
+    #[error("{} is damaged: {detail}", file.display())]
+    Corrupt {
+        /// The damaged file.
+        file: PathBuf,
+        /// Where, and how it was noticed.
+        detail: String,
+    },
+    /// The store has been closed.
+    #[error("the store is closed")]
     Closed,
 }
-#[derive(thiserror::Error, Debug)]
-#[error("x")]
-pub struct OpenError;
-#[derive(Clone, Debug)]
-pub enum StoreLocation {
-    Memory,
-    Directory(PathBuf),
+
+/// Why a store cannot be opened. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The directory is another process's.
+    #[error("{} is in use{}; stop the other process, or choose another directory", directory.display(), by(.owner))]
+    InUse {
+        /// The directory.
+        directory: PathBuf,
+        /// The process that uses it, as it wrote itself down.
+        owner: Option<u32>,
+    },
+    /// The directory cannot be made, read or written.
+    #[error("{}: cannot {doing}: {source}; the store needs a directory that it can write to", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What was tried.
+        doing: &'static str,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A later release has written this store.
+    #[error("{} has schema version {found}, and this release knows versions up to {known}; use the release that wrote it, or a later one", file.display())]
+    NewerSchema {
+        /// The database.
+        file: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The newest version that is known here.
+        known: i64,
+    },
+    /// There is a database, and it is something else.
+    #[error("{} is not a journal: {detail}", file.display())]
+    NotAJournal {
+        /// The database.
+        file: PathBuf,
+        /// How it was noticed.
+        detail: String,
+    },
+    /// Events that were acknowledged are not there.
+    #[error("{0}")]
+    Damaged(Box<sqlite::Damage>),
+    /// SQLite refuses.
+    #[error("{}: {reason}", file.display())]
+    Engine {
+        /// The database.
+        file: PathBuf,
+        /// What SQLite says.
+        reason: String,
+    },
 }
-impl FromStr for StoreLocation {
-    type Err = String;
-    fn from_str(_: &str) -> Result<Self, String> {
-        todo!()
-    }
-}
-pub fn open(_: &StoreLocation) -> Result<Arc<dyn Store>, OpenError> {
-    todo!()
+
+fn by(owner: &Option<u32>) -> String {
+    owner.map_or_else(String::new, |pid| format!(" by process {pid}"))
 }

@@ -92,11 +92,7 @@ impl EntityStream {
         match outcome {
             Ok(reply) => Step::Continue(reply.map(|reply| out(Out::Reply(reply)))),
             Err(failure) => {
-                tracing::error!(
-                    command_id = failure.command_id,
-                    "entity stream ended: {}",
-                    failure.description
-                );
+                self.log(&failure);
                 self.phase = Phase::Ended;
                 Step::End(Some(out(Out::Failure(failure))))
             }
@@ -112,6 +108,16 @@ impl EntityStream {
             }
             Phase::Live(_) | Phase::AwaitingRestart { .. } | Phase::Ended => None,
         }
+    }
+
+    fn log(&self, failure: &Failure) {
+        let (entity, id) = match &self.phase {
+            Phase::Live(entity) => (entity.type_name(), entity.id().as_str()),
+            Phase::AwaitingRestart { entity_id } => ("", entity_id.as_str()),
+            Phase::Opened | Phase::Ended => ("", ""),
+        };
+        let (command_id, text) = (failure.command_id, &failure.description);
+        tracing::error!(entity, id, command_id, "an entity broke down: {text}");
     }
 
     fn open(&mut self, init: EventSourcedInit) -> Result<(), Failure> {

@@ -1,4 +1,40 @@
 //! Stateful services in Rust, in one binary.
+//!
+//! Annotate a struct, write its handlers, run the program: a durable, event-sourced service over gRPC and HTTP/JSON, with
+//! its journal inside. The same binary speaks the Cloudstate protocol 0.2, so that it also runs unchanged behind a
+//! Cloudstate proxy.
+//!
+//! # How it reads
+//!
+//! A service is declared in a `.proto` file, which the build script compiles; [`include_proto!`] brings its messages in. An
+//! entity implements one service. Its **command handlers** answer the rpcs: they read the state and may
+//! [`emit`](Context::emit) events. Its **event handlers** are the only place where the state changes; they run when an event
+//! is emitted, and again when the entity is loaded. [`run`] serves every annotated entity of the program.
+//!
+//! # What is guaranteed
+//!
+//! - A reply leaves only when the events of its command are on disk.
+//! - An entity runs one command at a time. There is at most one live instance of it per store.
+//! - A command that fails leaves nothing behind: its events, effects and forwards are dropped, and the state is as it was.
+//! - A panic in a handler fails its own entity, which is then loaded again from what is stored, and nothing else.
+//! - The state from a snapshot and the events after it is the state from all events, as long as event handlers depend on
+//!   nothing but state and event. A clock, a random number or a price list belongs into a command handler.
+//!
+//! # Where to look
+//!
+//! | to | see |
+//! |---|---|
+//! | run a service | [`run`], [`Settings`] and the program's `--help` |
+//! | give entities something from outside | [`Cloudstate::register_with`] |
+//! | handle a command | [`Context`], [`Reply`], [`Failure`], [`SideEffect`], [`Forward`] |
+//! | read what came beside a command | [`EntityId`], [`Metadata`], [`CloudEvent`] |
+//! | serve on a socket of your own | [`Cloudstate::into_user_function`], [`UserFunction::serve`] |
+//!
+//! # Features
+//!
+//! | feature | |
+//! |---|---|
+//! | `embedded` (default) | the proxy inside the process: [`run`] serves clients and stores events; without it a program only serves a proxy in another process, and does without the journal's code |
 
 mod codec;
 mod command_line;

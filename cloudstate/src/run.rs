@@ -55,12 +55,16 @@ impl Cloudstate {
             end_with_bad_setting(&kind);
         }
         let (mut signals, mut more_signals) = (Signals::listen(), Signals::listen());
+        let first_signal = async {
+            signals.next().await;
+            tracing::info!("stopping, once what is in progress is done");
+        };
         let second_signal = async {
             more_signals.next().await;
             more_signals.next().await;
         };
         tokio::select! {
-            result = self.run_until(settings, async { signals.next().await }) => result,
+            result = self.run_until(settings, first_signal) => result,
             () = second_signal => {
                 tracing::warn!("stopped at once, with requests still in progress");
                 Ok(())

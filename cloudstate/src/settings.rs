@@ -42,6 +42,7 @@ pub struct Settings {
         env = "PORT",
         value_name = "PORT",
         default_value = "8080",
+        value_parser = parse_port,
         help_heading = "Role user-function"
     )]
     pub port: u16,
@@ -88,9 +89,13 @@ impl Settings {
     }
 }
 
-fn parse_size(text: &str) -> Result<usize, String> {
+fn parse_port(text: &str) -> Result<u16, &'static str> {
+    text.parse().map_err(|_| "write a number from 0 to 65535")
+}
+
+fn parse_size(text: &str) -> Result<usize, &'static str> {
     match text.parse() {
         Ok(size) if size > 0 => Ok(size),
-        Ok(_) | Err(_) => Err("write a positive number of bytes".into()),
+        Ok(_) | Err(_) => Err("write a positive number of bytes"),
     }
 }

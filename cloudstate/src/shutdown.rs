@@ -33,11 +33,10 @@ impl Signals {
 
     /// Waits for the next one.
     pub(crate) async fn next(&mut self) {
-        let name = tokio::select! {
-            () = receive(&mut self.interrupt) => "Ctrl-C",
-            () = receive(&mut self.terminate) => "SIGTERM",
-        };
-        tracing::info!("{name}: stopping");
+        tokio::select! {
+            () = receive(&mut self.interrupt) => {}
+            () = receive(&mut self.terminate) => {}
+        }
     }
 }
 
@@ -74,12 +73,9 @@ impl Signals {
 
     /// Waits for the next one.
     pub(crate) async fn next(&mut self) {
-        match tokio::signal::ctrl_c().await {
-            Ok(()) => tracing::info!("Ctrl-C: stopping"),
-            Err(error) => {
-                tracing::warn!("Ctrl-C will not stop this process in order: {error}");
-                std::future::pending().await
-            }
+        if let Err(error) = tokio::signal::ctrl_c().await {
+            tracing::warn!("Ctrl-C will not stop this process in order: {error}");
+            std::future::pending().await
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor};
 use serde::de::value::{MapAccessDeserializer, StrDeserializer};
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
 
 use super::error::RequestError;
@@ -31,8 +31,12 @@ pub(super) fn check_content_type(
             .and_then(|start| essence.get(start..))
             .is_some_and(|end| end.eq_ignore_ascii_case("+json"));
     let is_default_of_curl = essence.eq_ignore_ascii_case("application/x-www-form-urlencoded");
-    let looks_like_json = || matches!(body.trim_ascii_start().first(), Some(b'{' | b'[' | b'"'));
-    if is_json || essence.is_empty() || is_default_of_curl && looks_like_json() {
+    // A faulty object is still meant as JSON, and its error should say what is wrong with it.
+    let is_meant_as_json = || {
+        matches!(body.trim_ascii_start().first(), Some(b'{' | b'[' | b'"'))
+            || serde_json::from_slice::<IgnoredAny>(body).is_ok()
+    };
+    if is_json || essence.is_empty() || is_default_of_curl && is_meant_as_json() {
         Ok(())
     } else {
         Err(RequestError::ContentType {

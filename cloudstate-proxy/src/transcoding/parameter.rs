@@ -1,14 +1,19 @@
 //! Values written as text: path variables and query parameters.
 
+use std::collections::HashSet;
+
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Value};
+use prost_reflect::{
+    DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, ReflectMessage, Value,
+};
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error as TextError, StrDeserializer};
 
 use super::error::{Place, RequestError};
 use super::percent;
+use crate::wire::WireFault;
 
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_allow_trailing_bits(true)
@@ -25,6 +30,8 @@ pub(super) fn apply_query(
     query: &str,
     body_field: Option<&FieldDescriptor>,
 ) -> Result<(), RequestError> {
+    // The fields set so far, as paths of field numbers: a field that was set to its default looks unset.
+    let mut seen = HashSet::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let not_utf8 = |_| RequestError::NotUtf8 {
@@ -33,91 +40,100 @@ pub(super) fn apply_query(
         };
         let decoded_name = percent::decode_query(name).map_err(not_utf8)?;
         let value = percent::decode_query(value).map_err(not_utf8)?;
-        apply_parameter(message, &decoded_name, &value, body_field)?;
-    }
-    Ok(())
-}
-
-fn apply_parameter(
-    mut message: &mut DynamicMessage,
-    name: &str,
-    value: &str,
-    body_field: Option<&FieldDescriptor>,
-) -> Result<(), RequestError> {
-    let refuse = |why| RequestError::NotAParameter {
-        name: name.to_owned(),
-        why,
-    };
-    let mut rest = Some(name);
-    while let Some(path) = rest {
-        let (segment, after) = match path.split_once('.') {
-            Some((segment, after)) => (segment, Some(after)),
-            None => (path, None),
+        let parameter = Parameter {
+            name: &decoded_name,
+            value: &value,
         };
-        let field =
-            field_named(message, segment).ok_or_else(|| RequestError::UnknownParameter {
-                name: name.to_owned(),
-                message: descriptor(message).full_name().to_owned(),
-                segment: segment.to_owned(),
-            })?;
-        if body_field == Some(&field) {
-            return Err(refuse("is set by the body"));
-        }
-        if field.is_map() {
-            return Err(refuse("is a map, which a query cannot set"));
-        }
-        if after.is_none() {
-            return set(message, &field, name, value);
-        }
-        if field.is_list() {
-            return Err(refuse(
-                "reaches into a repeated field, which a query cannot set",
-            ));
-        }
-        if sibling_is_set(message, &field) {
-            return Err(refuse(ONEOF));
-        }
-        message = message
-            .get_field_mut(&field)
-            .as_message_mut()
-            .ok_or_else(|| refuse("reaches into a field that is not a message"))?;
-        rest = after;
+        parameter.apply(message, body_field, &mut seen)?;
     }
     Ok(())
 }
 
-const ONEOF: &str = "sets a second member of a oneof";
+/// One pair of a query, decoded.
+#[derive(Clone, Copy)]
+struct Parameter<'a> {
+    name: &'a str,
+    value: &'a str,
+}
 
-fn set(
-    message: &mut DynamicMessage,
-    field: &FieldDescriptor,
-    name: &str,
-    text: &str,
-) -> Result<(), RequestError> {
-    let refuse = |why| RequestError::NotAParameter {
-        name: name.to_owned(),
-        why,
-    };
-    let value = match field.kind() {
-        Kind::Message(descriptor) if !has_text_form(&descriptor) => {
-            return Err(refuse("is a message; set its fields, as in `a.b=value`"));
+impl Parameter<'_> {
+    fn apply(
+        self,
+        mut message: &mut DynamicMessage,
+        body_field: Option<&FieldDescriptor>,
+        seen: &mut HashSet<Vec<u32>>,
+    ) -> Result<(), RequestError> {
+        let mut path = Vec::new();
+        let mut segments = self.name.split('.').peekable();
+        while let Some(segment) = segments.next() {
+            let field = self.find(message, segment)?;
+            if path.is_empty() && body_field == Some(&field) {
+                return Err(self.refuse("is set by the body"));
+            }
+            if path.len() > WireFault::DEPTH_LIMIT as usize {
+                return Err(self.refuse("reaches deeper than messages may nest"));
+            }
+            if sibling_is_set(message, &field) {
+                return Err(self.refuse("sets a second member of a oneof"));
+            }
+            path.push(field.number());
+            if segments.peek().is_none() {
+                if !field.is_list() && !seen.insert(path) {
+                    return Err(self.refuse("is given twice, but its field is not repeated"));
+                }
+                return self.set(message, &field);
+            }
+            if field.is_list() || field.is_map() {
+                return Err(self.refuse("reaches into a repeated field or a map"));
+            }
+            message = message
+                .get_field_mut(&field)
+                .as_message_mut()
+                .ok_or_else(|| self.refuse("reaches into a field that is not a message"))?;
         }
-        kind => parse(&kind, text, Place::Query, name)?,
-    };
-    if field.is_list() {
-        if let Some(list) = message.get_field_mut(field).as_list_mut() {
-            list.push(value);
+        Ok(())
+    }
+
+    fn set(
+        self,
+        message: &mut DynamicMessage,
+        field: &FieldDescriptor,
+    ) -> Result<(), RequestError> {
+        if field.is_map() {
+            return Err(self.refuse("is a map, which a query cannot set"));
         }
-        return Ok(());
+        let value = match field.kind() {
+            Kind::Message(descriptor) if !has_text_form(&descriptor) => {
+                return Err(self.refuse("is a message; set its fields, as in `a.b=value`"));
+            }
+            kind => parse(&kind, self.value, Place::Query, self.name)?,
+        };
+        match message.get_field_mut(field) {
+            Value::List(values) => values.push(value),
+            single => *single = value,
+        }
+        Ok(())
     }
-    if message.has_field(field) {
-        return Err(refuse("is given twice, but its field is not repeated"));
+
+    /// The field of this name, in either spelling.
+    fn find(self, message: &DynamicMessage, name: &str) -> Result<FieldDescriptor, RequestError> {
+        let descriptor = message.descriptor();
+        descriptor
+            .get_field_by_name(name)
+            .or_else(|| descriptor.get_field_by_json_name(name))
+            .ok_or_else(|| RequestError::UnknownParameter {
+                name: self.name.to_owned(),
+                message: descriptor.full_name().to_owned(),
+                segment: name.to_owned(),
+            })
     }
-    if sibling_is_set(message, field) {
-        return Err(refuse(ONEOF));
+
+    fn refuse(self, why: &'static str) -> RequestError {
+        RequestError::NotAParameter {
+            name: self.name.to_owned(),
+            why,
+        }
     }
-    message.set_field(field, value);
-    Ok(())
 }
 
 /// The value of one field from its text.
@@ -146,11 +162,22 @@ fn parse_text(kind: &Kind, text: &str) -> Result<Value, String> {
         Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => text.parse().ok().map(Value::I64),
         Kind::Uint32 | Kind::Fixed32 => text.parse().ok().map(Value::U32),
         Kind::Uint64 | Kind::Fixed64 => text.parse().ok().map(Value::U64),
-        Kind::Double => float(text).map(Value::F64),
-        Kind::Float => float(text).and_then(|wide| {
-            let narrow = wide as f32;
-            (narrow.is_finite() || !wide.is_finite()).then_some(Value::F32(narrow))
-        }),
+        Kind::Double => match special_float(text) {
+            Some(value) => Some(Value::F64(value)),
+            None => text
+                .parse()
+                .ok()
+                .filter(|value: &f64| value.is_finite())
+                .map(Value::F64),
+        },
+        Kind::Float => match special_float(text) {
+            Some(value) => Some(Value::F32(value as f32)),
+            None => text
+                .parse()
+                .ok()
+                .filter(|value: &f32| value.is_finite())
+                .map(Value::F32),
+        },
         Kind::Bytes => STANDARD
             .decode(text)
             .or_else(|_| URL_SAFE.decode(text))
@@ -166,13 +193,13 @@ fn parse_text(kind: &Kind, text: &str) -> Result<Value, String> {
     value.ok_or_else(|| expected(kind))
 }
 
-/// Proto3 JSON knows three names; Rust would know more.
-fn float(text: &str) -> Option<f64> {
+/// The three names of proto3 JSON; Rust would know more, which are refused with the numbers out of range.
+fn special_float(text: &str) -> Option<f64> {
     match text {
         "NaN" => Some(f64::NAN),
         "Infinity" => Some(f64::INFINITY),
         "-Infinity" => Some(f64::NEG_INFINITY),
-        _ => text.parse().ok().filter(|value: &f64| value.is_finite()),
+        _ => None,
     }
 }
 
@@ -235,17 +262,6 @@ fn shortened(text: &str) -> String {
         Some((end, _)) => format!("{}...", &text[..end]),
         None => text.to_owned(),
     }
-}
-
-fn field_named(message: &DynamicMessage, name: &str) -> Option<FieldDescriptor> {
-    let descriptor = descriptor(message);
-    descriptor
-        .get_field_by_name(name)
-        .or_else(|| descriptor.get_field_by_json_name(name))
-}
-
-fn descriptor(message: &DynamicMessage) -> MessageDescriptor {
-    prost_reflect::ReflectMessage::descriptor(message)
 }
 
 fn sibling_is_set(message: &DynamicMessage, field: &FieldDescriptor) -> bool {

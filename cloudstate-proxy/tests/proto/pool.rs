@@ -18,9 +18,8 @@ pub(crate) fn compile(text: &str) -> DescriptorPool {
     DescriptorPool::decode(&compiler.encode_file_descriptor_set()[..]).unwrap()
 }
 
-#[allow(dead_code, reason = "not every test program uses it")]
 /// The descriptor of a message in `everything.proto`.
-
+#[allow(dead_code, reason = "not every test program uses it")]
 pub(crate) fn everything(name: &str) -> MessageDescriptor {
     thread_local! {
         static POOL: DescriptorPool = compile(include_str!("everything.proto"));
@@ -41,10 +40,10 @@ impl FileResolver for Text {
     }
 
     fn open_file(&self, name: &str) -> Result<File, protox::Error> {
-        if name == Self::NAME {
-            File::from_source(name, &self.0)
-        } else {
-            Err(protox::Error::file_not_found(name))
+        match name {
+            Self::NAME => File::from_source(name, &self.0),
+            "everything.proto" => File::from_source(name, include_str!("everything.proto")),
+            _ => Err(protox::Error::file_not_found(name)),
         }
     }
 }

@@ -1,11 +1,11 @@
 //! The rules of the shopping cart.
 
 use bytes::Bytes;
-use cloudstate_proxy::transcoding::{Found, Routed, Transcoder};
+use cloudstate_proxy::transcoding::{Routed, Transcoder};
 use http::Method;
 use prost::Message;
 
-use crate::pool;
+use crate::found;
 
 #[derive(Clone, PartialEq, Message)]
 struct AddLineItem {
@@ -38,16 +38,7 @@ struct Cart {
 const APPLE: &[u8] = br#"{"product_id":"p1","name":"Apple","quantity":2}"#;
 
 fn transcoder() -> Transcoder {
-    let pool = pool::compile(include_str!("../proto/cart.proto"));
-    let services: Vec<_> = pool.services().collect();
-    Transcoder::new(&services).unwrap()
-}
-
-fn found<'a>(transcoder: &'a Transcoder, verb: Method, path: &'a str) -> Found<'a> {
-    match transcoder.route(&verb, path) {
-        Routed::Found(found) => found,
-        other => panic!("{verb} {path}: {other:?}"),
-    }
+    crate::transcoder(include_str!("../proto/cart.proto"))
 }
 
 fn add_apple(user: &str) -> AddLineItem {
@@ -76,7 +67,7 @@ fn cart() -> Bytes {
 #[test]
 fn what_curl_sends_unasked_is_read_as_json() {
     let transcoder = transcoder();
-    let found = found(&transcoder, Method::POST, "/cart/alice/items/add");
+    let found = found(&transcoder, &Method::POST, "/cart/alice/items/add");
     assert_eq!(found.method().name(), "AddItem");
     for content_type in [
         None,
@@ -97,7 +88,7 @@ fn what_curl_sends_unasked_is_read_as_json() {
 #[test]
 fn path_variables_override_the_body() {
     let transcoder = transcoder();
-    let found = found(&transcoder, Method::POST, "/cart/bob/items/add");
+    let found = found(&transcoder, &Method::POST, "/cart/bob/items/add");
     let body = br#"{"userId":"mallory","productId":"p1","name":"Apple","quantity":"2"}"#;
     let request = found.request(Some("user_id=eve"), None, body).unwrap();
     assert_eq!(request, add_apple("bob").encode_to_vec());
@@ -112,7 +103,7 @@ fn ids_may_hold_colons_pluses_and_slashes() {
         ("/cart/a%2Fb%20c/items/add", "a/b c"),
         ("/cart/caf%C3%A9/items/add", "café"),
     ] {
-        let request = found(&transcoder, Method::POST, path).request(None, None, APPLE);
+        let request = found(&transcoder, &Method::POST, path).request(None, None, APPLE);
         assert_eq!(request.unwrap(), add_apple(user).encode_to_vec(), "{path}");
     }
 }
@@ -120,7 +111,7 @@ fn ids_may_hold_colons_pluses_and_slashes() {
 #[test]
 fn a_rule_without_body_ignores_the_body() {
     let transcoder = transcoder();
-    let found = found(&transcoder, Method::POST, "/cart/alice/items/p1/remove");
+    let found = found(&transcoder, &Method::POST, "/cart/alice/items/p1/remove");
     let request = found
         .request(None, Some("text/plain"), b"whatever")
         .unwrap();
@@ -132,7 +123,7 @@ fn the_whole_cart_and_its_items_alone() {
     let transcoder = transcoder();
     let items = r#"[{"productId":"p1","name":"Apple","quantity":2},{"productId":"p2","name":"","quantity":0}]"#;
 
-    let whole = found(&transcoder, Method::GET, "/carts/alice");
+    let whole = found(&transcoder, &Method::GET, "/carts/alice");
     assert_eq!(
         &whole.request(None, None, b"").unwrap()[..],
         b"\x0a\x05alice"
@@ -145,7 +136,7 @@ fn the_whole_cart_and_its_items_alone() {
         r#"{"items":[]}"#
     );
 
-    let alone = found(&transcoder, Method::GET, "/carts/alice/items");
+    let alone = found(&transcoder, &Method::GET, "/carts/alice/items");
     assert_eq!(alone.index(), whole.index());
     assert_eq!(alone.response(&cart()).unwrap().body, items);
     assert_eq!(alone.response(&Bytes::new()).unwrap().body, "[]");
@@ -179,7 +170,7 @@ fn other_paths_and_verbs_are_told_apart() {
 #[test]
 fn errors_name_what_is_wrong() {
     let transcoder = transcoder();
-    let add = found(&transcoder, Method::POST, "/cart/alice/items/add");
+    let add = found(&transcoder, &Method::POST, "/cart/alice/items/add");
     let message = "com.example.shoppingcart.AddLineItem";
     for (body, expected) in [
         (
@@ -235,7 +226,7 @@ fn errors_name_what_is_wrong() {
         "content type `application/x-www-form-urlencoded` is not supported; send application/json"
     );
 
-    let get = found(&transcoder, Method::GET, "/carts/alice");
+    let get = found(&transcoder, &Method::GET, "/carts/alice");
     let error = get.request(Some("colour=red"), None, b"").unwrap_err();
     assert_eq!(
         error.to_string(),

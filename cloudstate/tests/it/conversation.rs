@@ -24,7 +24,7 @@ use crate::model::{
 };
 
 /// The time that the TCK gives a service for every message.
-const PATIENCE: Duration = Duration::from_secs(3);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The entity of every conversation that does not say otherwise.
 pub(crate) const ID: &str = "entity-1";

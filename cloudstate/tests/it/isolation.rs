@@ -9,6 +9,7 @@ use cloudstate::{
         eventsourced::event_sourced_client::EventSourcedClient,
     },
 };
+use futures_util::{StreamExt, poll, stream::FuturesUnordered};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinSet, time::timeout};
 use tonic::{Code, transport::Channel};
 
@@ -121,16 +122,21 @@ async fn broken_streams_leave_the_others_and_the_connection_alone() {
     bystander.passivate().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn cancelled_streams_leave_the_connection_alone() {
     let proxy = Proxy::over_network().await;
     let mut bystander = proxy.start(None).await;
-    for _ in 0..50 {
-        let mut cancelled = Vec::new();
-        for _ in 0..50 {
-            cancelled.push(proxy.start(None).await);
-        }
-        drop(cancelled);
+    // Streams that the server knows, and streams that are cancelled on their way to it.
+    let mut known = Vec::new();
+    for _ in 0..500 {
+        known.push(proxy.start(None).await);
+    }
+    drop(known);
+    for _ in 0..20 {
+        let mut opening: FuturesUnordered<_> = (0..500).map(|_| proxy.open()).collect();
+        // Sends them all; a first answer may be there already.
+        let _ = poll!(opening.next());
+        tokio::task::yield_now().await;
     }
     bystander.exchange(1, [], state("")).await;
     bystander.passivate().await;

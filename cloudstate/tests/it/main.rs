@@ -6,6 +6,7 @@
 
 mod conversation;
 mod event_sourced;
+mod in_process;
 mod isolation;
 mod model;
 mod properties;

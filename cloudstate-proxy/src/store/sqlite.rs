@@ -1,0 +1,135 @@
+//! The embedded journal: SQLite in a directory of its own.
+//!
+//! ```text
+//! journal.db       the database; `journal` is a view made for reading it with `sqlite3`
+//! journal.db-wal   what has been committed since the last checkpoint
+//! journal.mark     the position of the last acknowledged event
+//! lock             held while a process uses the directory
+//! ```
+//!
+//! One thread writes. Appends that wait at the same moment become one transaction, and so share one sync. Reads have
+//! connections of their own and see what is committed.
+//!
+//! SQLite forgets everything after a damaged frame of its write-ahead log without a word. Opening therefore looks for
+//! damage before SQLite may change anything ([`recovery`]), and compares what is there with `journal.mark`.
+
+mod lock;
+mod mark;
+mod reader;
+mod record;
+mod recovery;
+mod schema;
+mod wal;
+mod writer;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use futures_util::{FutureExt, future::BoxFuture};
+
+use super::{
+    Append, Commit, EntityRef, JournalEntry, OpenError, Store, StoreError, StoredEvent,
+    StoredSnapshot,
+};
+use reader::Reader;
+use writer::Writer;
+
+pub use recovery::{Damage, Dropped, Recovery};
+
+/// A store in a directory.
+#[derive(Debug)]
+pub struct SqliteStore {
+    directory: PathBuf,
+    reader: Arc<Reader>,
+    writer: Writer,
+    recovery: Recovery,
+}
+
+impl SqliteStore {
+    /// Opens the store in `directory`, which is made if it is not there. Blocks while it reads the disk.
+    ///
+    /// # Errors
+    /// The directory is in use or not usable, or acknowledged events are missing. The files are as they were.
+    pub fn open(directory: &Path) -> Result<Self, OpenError> {
+        let lock = lock::Lock::acquire(directory)?;
+        let recovered = recovery::recover(directory)?;
+        recovered.recovery.log();
+        let file = recovery::database(directory);
+        let connection = schema::open(&file)?;
+        let writer = Writer::start(
+            connection,
+            &file,
+            recovered.mark,
+            recovered.last_position,
+            lock,
+        )?;
+        let reader = Arc::new(Reader::new(file));
+        Ok(Self {
+            directory: directory.to_owned(),
+            reader,
+            writer,
+            recovery: recovered.recovery,
+        })
+    }
+
+    /// What opening found, and what it dropped.
+    pub fn recovery(&self) -> &Recovery {
+        &self.recovery
+    }
+}
+
+impl Store for SqliteStore {
+    fn append(&self, append: Append) -> Commit {
+        self.writer.append(append)
+    }
+
+    fn latest_snapshot(
+        &self,
+        entity: &Arc<EntityRef>,
+    ) -> BoxFuture<'static, Result<Option<StoredSnapshot>, StoreError>> {
+        let entity = Arc::clone(entity);
+        Reader::run(&self.reader, move |connection| {
+            connection.latest_snapshot(&entity)
+        })
+        .boxed()
+    }
+
+    fn events(
+        &self,
+        entity: &Arc<EntityRef>,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'static, Result<Vec<StoredEvent>, StoreError>> {
+        let entity = Arc::clone(entity);
+        Reader::run(&self.reader, move |connection| {
+            connection.events(&entity, after, limit)
+        })
+        .boxed()
+    }
+
+    fn journal(
+        &self,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'static, Result<Vec<JournalEntry>, StoreError>> {
+        Reader::run(&self.reader, move |connection| {
+            connection.journal(after, limit)
+        })
+        .boxed()
+    }
+
+    fn last_position(&self) -> BoxFuture<'static, Result<u64, StoreError>> {
+        Reader::run(&self.reader, |connection| connection.last_position()).boxed()
+    }
+
+    fn describe(&self) -> String {
+        format!("stored by SQLite in {}", self.directory.display())
+    }
+
+    fn close(&self) -> BoxFuture<'static, Result<(), StoreError>> {
+        self.reader.close();
+        self.writer.close().boxed()
+    }
+}

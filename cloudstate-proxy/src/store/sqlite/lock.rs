@@ -1,0 +1,56 @@
+//! One process per directory.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io::{Read, Write},
+    path::Path,
+};
+
+use crate::store::OpenError;
+
+/// Holds the directory until it is dropped, or the process ends, however it ends.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Makes the directory if it is not there, and takes it.
+    pub(super) fn acquire(directory: &Path) -> Result<Self, OpenError> {
+        let io = |path: &Path, doing| {
+            let path = path.to_owned();
+            move |source| OpenError::Io {
+                path,
+                doing,
+                source,
+            }
+        };
+        fs::create_dir_all(directory).map_err(io(directory, "make the directory"))?;
+        let path = directory.join("lock");
+        let mut file = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(io(&path, "open for writing"))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut text = String::new();
+                let owner = file
+                    .read_to_string(&mut text)
+                    .ok()
+                    .and_then(|_| text.trim().parse().ok());
+                return Err(OpenError::InUse {
+                    directory: directory.to_owned(),
+                    owner,
+                });
+            }
+            Err(TryLockError::Error(source)) => return Err(io(&path, "lock")(source)),
+        }
+        file.set_len(0).map_err(io(&path, "write"))?;
+        writeln!(file, "{}", std::process::id()).map_err(io(&path, "write"))?;
+        Ok(Self { _file: file })
+    }
+}

@@ -1,0 +1,390 @@
+//! Reading, on connections of its own and on threads that may block.
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, UNIX_EPOCH},
+};
+
+use bytes::{Bytes, BytesMut};
+use bytestring::ByteString;
+use cloudstate_protocol::Any;
+use rusqlite::{Connection, OptionalExtension, Row, types::ValueRef};
+use tokio::{sync::Semaphore, task};
+
+use super::{record, schema, writer};
+use crate::store::{EntityKey, EntityRef, JournalEntry, StoreError, StoredEvent, StoredSnapshot};
+
+/// Reads that run at a time; the others wait without a thread.
+const PARALLEL: usize = 8;
+/// Bytes of payload after which a page is full.
+const PAGE_BYTES: usize = 4 << 20;
+
+/// Connections that nobody is reading on, and room for more.
+#[derive(Debug)]
+pub(super) struct Reader {
+    file: PathBuf,
+    places: Semaphore,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    idle: Vec<ReadConnection>,
+    closed: bool,
+}
+
+/// One connection and the names of types that it has met.
+#[derive(Debug)]
+pub(super) struct ReadConnection {
+    connection: Connection,
+    file: PathBuf,
+    types: HashMap<i64, ByteString>,
+}
+
+impl Reader {
+    pub(super) fn new(file: PathBuf) -> Self {
+        Self {
+            file,
+            places: Semaphore::new(PARALLEL),
+            state: Mutex::default(),
+        }
+    }
+
+    /// Runs a read on a connection of the pool.
+    pub(super) fn run<T: Send + 'static>(
+        this: &Arc<Self>,
+        read: impl FnOnce(&mut ReadConnection) -> Result<T, StoreError> + Send + 'static,
+    ) -> impl Future<Output = Result<T, StoreError>> + Send + 'static {
+        let this = Arc::clone(this);
+        async move {
+            let _place = this
+                .places
+                .acquire()
+                .await
+                .map_err(|_| StoreError::Closed)?;
+            let reader = Arc::clone(&this);
+            let done = task::spawn_blocking(move || {
+                let mut connection = reader.take()?;
+                let result = read(&mut connection);
+                // After an error the connection may be of no use.
+                if result.is_ok() {
+                    reader.put_back(connection);
+                }
+                result
+            });
+            done.await.unwrap_or_else(|error| {
+                Err(StoreError::Unavailable {
+                    reason: error.to_string(),
+                })
+            })
+        }
+    }
+
+    /// Lets go of the connections, and opens no more.
+    pub(super) fn close(&self) {
+        self.places.close();
+        let mut state = self.state();
+        state.closed = true;
+        state.idle.clear();
+    }
+
+    fn take(&self) -> Result<ReadConnection, StoreError> {
+        if let Some(connection) = self.state().idle.pop() {
+            return Ok(connection);
+        }
+        let connection =
+            schema::open_for_reading(&self.file).map_err(|error| failed(&self.file, &error))?;
+        Ok(ReadConnection {
+            connection,
+            file: self.file.clone(),
+            types: HashMap::new(),
+        })
+    }
+
+    fn put_back(&self, connection: ReadConnection) {
+        let mut state = self.state();
+        if !state.closed {
+            state.idle.push(connection);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it holds the lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ReadConnection {
+    pub(super) fn latest_snapshot(
+        &mut self,
+        entity: &EntityRef,
+    ) -> Result<Option<StoredSnapshot>, StoreError> {
+        let Some(number) = self.number(entity)? else {
+            return Ok(None);
+        };
+        let read = || {
+            self.connection
+                .prepare_cached(
+                    "SELECT sequence, type, payload, checksum FROM snapshot WHERE entity = ?1",
+                )?
+                .query_row([number], |row| {
+                    let payload = Bytes::copy_from_slice(row.get_ref(2)?.as_blob()?);
+                    Ok((
+                        row.get::<_, u64>(0)?,
+                        row.get::<_, i64>(1)?,
+                        payload,
+                        row.get::<_, u32>(3)?,
+                    ))
+                })
+                .optional()
+        };
+        let Some((sequence, payload_type, value, checksum)) =
+            read().map_err(|error| self.failed(&error))?
+        else {
+            return Ok(None);
+        };
+        if checksum != record::checksum(number, sequence, payload_type, &value) {
+            // Events say the same, only slower.
+            tracing::warn!(
+                entity = %entity.key(), sequence, file = %self.file.display(),
+                "the snapshot is damaged and not used; the entity is loaded from its events"
+            );
+            return Ok(None);
+        }
+        let type_url = self.type_url(payload_type)?;
+        Ok(Some(StoredSnapshot {
+            sequence,
+            payload: Any { type_url, value },
+        }))
+    }
+
+    pub(super) fn events(
+        &mut self,
+        entity: &EntityRef,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        let Some(number) = self.number(entity)? else {
+            return Ok(Vec::new());
+        };
+        let mut page = Page::default();
+        let mut read = || -> rusqlite::Result<()> {
+            let mut statement = self.connection.prepare_cached(
+                "SELECT sequence, type, payload, checksum, position FROM event
+                 WHERE entity = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3",
+            )?;
+            let mut rows = statement.query((number, after, limit as u64))?;
+            while let Some(row) = rows.next()?
+                && page.has_room()
+            {
+                page.push(row, number)?;
+            }
+            Ok(())
+        };
+        read().map_err(|error| self.failed(&error))?;
+        let mut expected = after;
+        let mut events = Vec::with_capacity(page.rows.len());
+        let (rows, payloads) = page.finish();
+        for row in rows {
+            expected += 1;
+            if row.sequence != expected {
+                let detail = format!("event {expected} of entity {} is missing", entity.key());
+                return Err(self.corrupt(detail));
+            }
+            let value = payloads.slice(row.payload.clone());
+            let payload = self.payload(&row, entity.key(), value)?;
+            events.push(StoredEvent {
+                sequence: row.sequence,
+                payload,
+            });
+        }
+        Ok(events)
+    }
+
+    pub(super) fn journal(
+        &mut self,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<JournalEntry>, StoreError> {
+        let mut page = Page::default();
+        let mut keys = Vec::new();
+        let mut read = || -> rusqlite::Result<()> {
+            let mut statement = self.connection.prepare_cached(
+                "SELECT event.sequence, event.type, event.payload, event.checksum, event.position,
+                        event.entity, event.time, entity.persistence_id, entity.entity_id
+                 FROM event JOIN entity ON entity.id = event.entity
+                 WHERE event.position > ?1 ORDER BY event.position LIMIT ?2",
+            )?;
+            let mut rows = statement.query((after, limit as u64))?;
+            while let Some(row) = rows.next()?
+                && page.has_room()
+            {
+                page.push(row, row.get(5)?)?;
+                let persistence_id: String = row.get(7)?;
+                let entity_id: String = row.get(8)?;
+                let key = EntityKey {
+                    persistence_id: persistence_id.into(),
+                    entity_id: entity_id.into(),
+                };
+                keys.push((key, row.get::<_, u64>(6)?));
+            }
+            Ok(())
+        };
+        read().map_err(|error| self.failed(&error))?;
+        let mut expected = after;
+        let mut entries = Vec::with_capacity(keys.len());
+        let (rows, payloads) = page.finish();
+        for (row, (entity, time)) in rows.into_iter().zip(keys) {
+            expected += 1;
+            if row.position != expected {
+                return Err(self.corrupt(format!("the event at position {expected} is missing")));
+            }
+            let value = payloads.slice(row.payload.clone());
+            let payload = self.payload(&row, &entity, value)?;
+            entries.push(JournalEntry {
+                position: row.position,
+                time: UNIX_EPOCH + Duration::from_micros(time),
+                entity,
+                sequence: row.sequence,
+                payload,
+            });
+        }
+        Ok(entries)
+    }
+
+    pub(super) fn last_position(&self) -> Result<u64, StoreError> {
+        self.connection
+            .query_row("SELECT coalesce(max(position), 0) FROM event", [], |row| {
+                row.get(0)
+            })
+            .map_err(|error| self.failed(&error))
+    }
+
+    fn number(&self, entity: &EntityRef) -> Result<Option<i64>, StoreError> {
+        if let Some(number) = entity.number() {
+            return Ok(Some(number));
+        }
+        let found =
+            writer::find_entity(&self.connection, entity).map_err(|error| self.failed(&error))?;
+        if let Some(number) = found {
+            entity.remember(number);
+        }
+        Ok(found)
+    }
+
+    fn payload(
+        &mut self,
+        row: &StoredRow,
+        entity: &EntityKey,
+        value: Bytes,
+    ) -> Result<Any, StoreError> {
+        if row.checksum != record::checksum(row.entity, row.sequence, row.payload_type, &value) {
+            return Err(self.corrupt(format!(
+                "event {} of entity {entity}, at position {}, does not match its checksum",
+                row.sequence, row.position
+            )));
+        }
+        Ok(Any {
+            type_url: self.type_url(row.payload_type)?,
+            value,
+        })
+    }
+
+    fn type_url(&mut self, number: i64) -> Result<ByteString, StoreError> {
+        if let Some(url) = self.types.get(&number) {
+            return Ok(url.clone());
+        }
+        let url = self
+            .connection
+            .query_row(
+                "SELECT url FROM payload_type WHERE id = ?1",
+                [number],
+                |row| row.get::<_, String>(0),
+            )
+            .optional()
+            .map_err(|error| self.failed(&error))?;
+        let Some(url) = url else {
+            return Err(self.corrupt(format!("payload type {number} is missing")));
+        };
+        let url = ByteString::from(url);
+        self.types.insert(number, url.clone());
+        Ok(url)
+    }
+
+    fn failed(&self, error: &rusqlite::Error) -> StoreError {
+        failed(&self.file, error)
+    }
+
+    fn corrupt(&self, detail: String) -> StoreError {
+        StoreError::Corrupt {
+            file: self.file.clone(),
+            detail,
+        }
+    }
+}
+
+/// Rows whose payloads share one buffer.
+#[derive(Default)]
+struct Page {
+    rows: Vec<StoredRow>,
+    payloads: BytesMut,
+}
+
+struct StoredRow {
+    entity: i64,
+    sequence: u64,
+    payload_type: i64,
+    payload: std::ops::Range<usize>,
+    checksum: u32,
+    position: u64,
+}
+
+impl Page {
+    fn has_room(&self) -> bool {
+        self.payloads.len() < PAGE_BYTES
+    }
+
+    /// Columns: sequence, type, payload, checksum, position.
+    fn push(&mut self, row: &Row<'_>, entity: i64) -> rusqlite::Result<()> {
+        let start = self.payloads.len();
+        let ValueRef::Blob(payload) = row.get_ref(2)? else {
+            return Err(rusqlite::Error::InvalidColumnType(
+                2,
+                "payload".into(),
+                row.get_ref(2)?.data_type(),
+            ));
+        };
+        self.payloads.extend_from_slice(payload);
+        self.rows.push(StoredRow {
+            entity,
+            sequence: row.get(0)?,
+            payload_type: row.get(1)?,
+            payload: start..self.payloads.len(),
+            checksum: row.get(3)?,
+            position: row.get(4)?,
+        });
+        Ok(())
+    }
+
+    fn finish(self) -> (Vec<StoredRow>, Bytes) {
+        (self.rows, self.payloads.freeze())
+    }
+}
+
+fn failed(file: &std::path::Path, error: &rusqlite::Error) -> StoreError {
+    use rusqlite::ErrorCode;
+    if matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+    ) {
+        return StoreError::Corrupt {
+            file: file.to_owned(),
+            detail: error.to_string(),
+        };
+    }
+    StoreError::Unavailable {
+        reason: format!("{}: {error}", file.display()),
+    }
+}

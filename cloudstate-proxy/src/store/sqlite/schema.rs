@@ -1,0 +1,144 @@
+//! The tables, and how a database of an earlier release becomes one of this.
+
+use std::{path::Path, time::Duration};
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::store::OpenError;
+
+/// `CSTJ`: SQLite's mark of whose database a file is.
+const APPLICATION_ID: i64 = 0x4353_544a;
+
+/// The steps from an empty database to the present schema. Released steps never change; a new schema adds one.
+const STEPS: &[&str] = &["
+    CREATE TABLE entity (
+        id             INTEGER PRIMARY KEY,
+        persistence_id TEXT NOT NULL,
+        entity_id      TEXT NOT NULL,
+        UNIQUE (persistence_id, entity_id)
+    ) STRICT;
+
+    CREATE TABLE payload_type (
+        id  INTEGER PRIMARY KEY,
+        url TEXT NOT NULL UNIQUE
+    ) STRICT;
+
+    -- In the order of writing, which keeps inserts at the end of the table.
+    CREATE TABLE event (
+        position INTEGER PRIMARY KEY,       -- from 1 without gaps, over all entities
+        entity   INTEGER NOT NULL,          -- entity.id
+        sequence INTEGER NOT NULL,          -- from 1 without gaps, within the entity
+        type     INTEGER NOT NULL,          -- payload_type.id
+        payload  BLOB NOT NULL,
+        time     INTEGER NOT NULL,          -- microseconds since 1970, UTC
+        checksum INTEGER NOT NULL           -- CRC-32 of entity, sequence, type (8 bytes each) and payload
+    ) STRICT;
+    CREATE UNIQUE INDEX event_of_entity ON event (entity, sequence);
+
+    -- The newest one of each entity.
+    CREATE TABLE snapshot (
+        entity   INTEGER PRIMARY KEY,
+        sequence INTEGER NOT NULL,
+        type     INTEGER NOT NULL,
+        payload  BLOB NOT NULL,
+        time     INTEGER NOT NULL,
+        checksum INTEGER NOT NULL
+    ) STRICT;
+
+    -- For people.
+    CREATE VIEW journal AS
+        SELECT event.position, strftime('%Y-%m-%dT%H:%M:%fZ', event.time / 1e6, 'unixepoch') AS time,
+               entity.persistence_id, entity.entity_id, event.sequence,
+               payload_type.url AS type, length(event.payload) AS bytes
+        FROM event
+        JOIN entity ON entity.id = event.entity
+        JOIN payload_type ON payload_type.id = event.type;
+"];
+
+/// Opens the database for writing, making or migrating it first.
+pub(super) fn open(file: &Path) -> Result<Connection, OpenError> {
+    let engine = |error: rusqlite::Error| engine_error(file, &error);
+    let mut connection = Connection::open(file).map_err(engine)?;
+    configure(&connection).map_err(engine)?;
+    connection
+        .pragma_update(None, "journal_mode", "WAL")
+        .map_err(engine)?;
+    // Durable means on the disk: each commit syncs the write-ahead log.
+    connection
+        .pragma_update(None, "synchronous", "FULL")
+        .map_err(engine)?;
+    connection
+        .pragma_update(None, "wal_autocheckpoint", 10_000)
+        .map_err(engine)?;
+    migrate(&mut connection, file)?;
+    Ok(connection)
+}
+
+/// Opens the database for reading beside the writer.
+pub(super) fn open_for_reading(file: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(
+        file,
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    configure(&connection)?;
+    Ok(connection)
+}
+
+/// What all connections have in common.
+pub(super) fn configure(connection: &Connection) -> rusqlite::Result<()> {
+    // Somebody may be looking with `sqlite3`.
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(32);
+    Ok(())
+}
+
+/// The version of the schema, once it is clear that the file is a journal. 0 is an empty database.
+pub(super) fn version(connection: &Connection, file: &Path) -> Result<usize, OpenError> {
+    let engine = |error: rusqlite::Error| engine_error(file, &error);
+    let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let tables: i64 = connection
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .map_err(engine)?;
+    let application = number("application_id").map_err(engine)?;
+    if tables > 0 && application != APPLICATION_ID {
+        let detail =
+            format!("its application_id is {application}, a journal's is {APPLICATION_ID}");
+        return Err(OpenError::NotAJournal {
+            file: file.to_owned(),
+            detail,
+        });
+    }
+    let found = number("user_version").map_err(engine)?;
+    match usize::try_from(found) {
+        Ok(version) if version <= STEPS.len() => Ok(version),
+        Ok(_) | Err(_) => Err(OpenError::NewerSchema {
+            file: file.to_owned(),
+            found,
+            known: STEPS.len() as i64,
+        }),
+    }
+}
+
+fn migrate(connection: &mut Connection, file: &Path) -> Result<(), OpenError> {
+    let from = version(connection, file)?;
+    if from == STEPS.len() {
+        return Ok(());
+    }
+    let run = |connection: &mut Connection| {
+        let transaction = connection.transaction()?;
+        for step in &STEPS[from..] {
+            transaction.execute_batch(step)?;
+        }
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", STEPS.len() as i64)?;
+        transaction.commit()
+    };
+    run(connection).map_err(|error| engine_error(file, &error))
+}
+
+pub(super) fn engine_error(file: &Path, error: &rusqlite::Error) -> OpenError {
+    OpenError::Engine {
+        file: file.to_owned(),
+        reason: error.to_string(),
+    }
+}
