@@ -1,9 +1,11 @@
 //! Journals of a given length, written through the store itself: minutes of commands in a second.
 
-use std::{ops::Range, path::Path, sync::Arc};
+use std::{collections::VecDeque, ops::Range, path::Path, sync::Arc};
 
 use cloudstate_protocol::Any;
-use cloudstate_proxy::store::{self, Append, EntityKey, EntityRef, Store, StoreLocation};
+use cloudstate_proxy::store::{
+    self, Append, EntityKey, EntityRef, Store, StoreError, StoreLocation,
+};
 
 use crate::{Error, workload};
 
@@ -11,6 +13,8 @@ use crate::{Error, workload};
 const PERSISTENCE_ID: &str = "shopping-cart";
 /// Events that go into the store in one commit.
 const COMMIT: u64 = 1000;
+/// Commits that wait for the disk at one time; the store makes one sync of them.
+const WAITING: usize = 64;
 
 /// A cart's history.
 #[derive(Clone, Copy, Debug)]
@@ -34,37 +38,46 @@ pub async fn write(directory: &Path, histories: &[History]) -> Result<(), Error>
     };
     let store = store::open(&StoreLocation::Directory(directory.to_owned()))
         .map_err(|error| failed(error.to_string()))?;
-    for history in histories {
-        append(&*store, history)
-            .await
-            .map_err(|error| failed(error.to_string()))?;
-    }
+    append(&*store, histories)
+        .await
+        .map_err(|error| failed(error.to_string()))?;
     store
         .close()
         .await
         .map_err(|error| failed(error.to_string()))
 }
 
-async fn append(store: &dyn Store, history: &History) -> Result<(), store::StoreError> {
+async fn append(store: &dyn Store, histories: &[History]) -> Result<(), StoreError> {
+    let mut waiting = VecDeque::new();
+    for append in histories.iter().flat_map(appends) {
+        if waiting.len() == WAITING
+            && let Some(oldest) = waiting.pop_front()
+        {
+            oldest.await?;
+        }
+        waiting.push_back(store.append(append));
+    }
+    for commit in waiting {
+        commit.await?;
+    }
+    Ok(())
+}
+
+fn appends(history: &History) -> impl Iterator<Item = Append> + use<> {
+    let history = *history;
     let entity = Arc::new(EntityRef::new(EntityKey {
         persistence_id: PERSISTENCE_ID.into(),
         entity_id: workload::cart_id(history.cart).into(),
     }));
-    for sequences in commits(history.events) {
-        let is_last = sequences.end == history.events;
-        let snapshot =
-            (history.snapshot && is_last).then(|| Any::pack(&workload::snapshot(history.events)));
-        let append = Append {
-            entity: Arc::clone(&entity),
-            after: sequences.start,
-            events: sequences
-                .map(|number| Any::pack(&workload::item_added(product(number))))
-                .collect(),
-            snapshot,
-        };
-        store.append(append).await?;
-    }
-    Ok(())
+    commits(history.events).map(move |sequences| Append {
+        entity: Arc::clone(&entity),
+        after: sequences.start,
+        snapshot: (history.snapshot && sequences.end == history.events)
+            .then(|| Any::pack(&workload::snapshot(history.events))),
+        events: sequences
+            .map(|number| Any::pack(&workload::item_added(product(number))))
+            .collect(),
+    })
 }
 
 fn product(event: u64) -> u32 {
@@ -78,7 +91,7 @@ fn commits(events: u64) -> impl Iterator<Item = Range<u64>> {
 
 #[cfg(test)]
 mod tests {
-    use super::commits;
+    use super::*;
 
     #[test]
     fn commits_cover_every_event_once() {
@@ -88,5 +101,39 @@ mod tests {
             [0..1000, 1000..2000, 2000..2500]
         );
         assert_eq!(commits(2000).collect::<Vec<_>>(), [0..1000, 1000..2000]);
+    }
+
+    #[test]
+    fn histories_are_in_the_store() {
+        let directory = tempfile::tempdir().unwrap();
+        let histories: Vec<History> = (0..100)
+            .map(|cart| History {
+                cart,
+                events: if cart == 7 { 1234 } else { 3 },
+                snapshot: cart == 7,
+            })
+            .collect();
+        let runtime = crate::load::runtime(1).unwrap();
+        runtime.block_on(async {
+            write(directory.path(), &histories).await.unwrap();
+            let location = StoreLocation::Directory(directory.path().to_owned());
+            let store = store::open(&location).unwrap();
+            assert_eq!(store.last_position().await.unwrap(), 99 * 3 + 1234);
+
+            let entity = |cart| {
+                Arc::new(EntityRef::new(EntityKey {
+                    persistence_id: PERSISTENCE_ID.into(),
+                    entity_id: workload::cart_id(cart).into(),
+                }))
+            };
+            let snapshot = store.latest_snapshot(&entity(7)).await.unwrap().unwrap();
+            assert_eq!(snapshot.sequence, 1234);
+            assert_eq!(snapshot.payload, Any::pack(&workload::snapshot(1234)));
+            assert_eq!(store.latest_snapshot(&entity(8)).await.unwrap(), None);
+            let last = &store.events(&entity(7), 1233, 10).await.unwrap()[..];
+            let [last] = last else { panic!("{last:?}") };
+            assert_eq!(last.payload, Any::pack(&workload::item_added(3)));
+            store.close().await.unwrap();
+        });
     }
 }
