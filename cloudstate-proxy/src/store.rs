@@ -295,7 +295,7 @@ pub enum OpenError {
     },
     /// Events that were acknowledged are not there.
     #[error("{0}")]
-    Damaged(Box<sqlite::Damage>),
+    Damaged(Box<Damage>),
     /// SQLite refuses.
     #[error("{}: {reason}", file.display())]
     Engine {
