@@ -37,7 +37,6 @@ enum Subject {
 pub fn run(bench: &Bench) -> Result<Vec<Table>, Error> {
     // Not within the first measurement.
     bench.cart()?;
-    let runtime = load::runtime(1)?;
     let events = bench.plan.events;
     let subjects = {
         let journals = [
@@ -45,7 +44,7 @@ pub fn run(bench: &Bench) -> Result<Vec<Table>, Error> {
             bench.directory().join("killed"),
         ];
         for journal in &journals {
-            runtime.block_on(journal::write(journal, &histories(bench)))?;
+            load::runtime(1)?.block_on(journal::write(journal, &histories(bench)))?;
         }
         let [stopped, killed] = journals;
         [
@@ -64,20 +63,14 @@ pub fn run(bench: &Bench) -> Result<Vec<Table>, Error> {
     for round in bench.rounds("start") {
         for start in 0..STARTS {
             for (name, subject) in in_turn(&subjects, round * STARTS + start) {
-                measure(bench, &runtime, name, subject, &mut table)?;
+                measure(bench, name, subject, &mut table)?;
             }
         }
     }
     Ok(vec![table])
 }
 
-fn measure(
-    bench: &Bench,
-    runtime: &tokio::runtime::Runtime,
-    name: &str,
-    subject: &Subject,
-    table: &mut Table,
-) -> Result<(), Error> {
+fn measure(bench: &Bench, name: &str, subject: &Subject, table: &mut Table) -> Result<(), Error> {
     let program = bench.cart()?;
     let cart = |store| Launch::cart(name, program, &store);
     let launch = match subject {
@@ -100,6 +93,7 @@ fn measure(
         _ => Some(disk::probe(bench.directory())?),
     };
 
+    let runtime = load::runtime(1)?;
     let started = Instant::now();
     let server = Server::start(&launch, bench.directory())?;
     let ready = started.elapsed();
@@ -110,6 +104,8 @@ fn measure(
         added.map_err(|status| load::failed(&server, status))?;
         Ok::<_, Error>(replied)
     })?;
+    // Closes the connection: a server that is to stop would wait for this client.
+    drop(runtime);
 
     let read = || Error::io(format!("read what {name} uses from /proc"));
     let process = server.process();
