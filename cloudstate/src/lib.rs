@@ -36,6 +36,9 @@
 //! |---|---|
 //! | `embedded` (default) | the proxy inside the process: [`run`] serves clients and stores events; without it a program only serves a proxy in another process, and does without the journal's code |
 
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
 mod codec;
 mod command_line;
 mod context;
@@ -49,6 +52,7 @@ pub mod handler;
 mod in_process;
 mod logging;
 mod metadata;
+pub mod prelude;
 mod registry;
 mod reply;
 mod run;
@@ -58,6 +62,9 @@ mod settings;
 mod shutdown;
 mod user_function;
 
+pub use cloudstate_macros::{
+    command_handler, event_handler, event_sourced_entity, handlers, snapshot, snapshot_handler,
+};
 pub use cloudstate_protocol::{self as protocol, Any};
 pub use codec::Payload;
 pub use context::{Context, EventContext};
@@ -76,13 +83,6 @@ pub use service::{Rpc, Service};
 pub use settings::{Role, Settings};
 pub use shutdown::shutdown_signal;
 pub use user_function::UserFunction;
-
-/// What the macros' code names and nobody else does; it changes without notice.
-#[doc(hidden)]
-pub mod __private {
-    pub use crate::registry::Registration;
-    pub use inventory;
-}
 
 /// Includes what the build script generated for a protobuf package.
 #[macro_export]
