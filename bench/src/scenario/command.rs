@@ -12,6 +12,9 @@ use crate::{
 /// Calls in flight, and the connections that they share.
 const SHAPES: [(u32, u32); 5] = [(1, 1), (64, 1), (64, 4), (256, 1), (256, 4)];
 
+/// What the others are compared with.
+const ECHO: &str = "echo";
+
 struct Subject {
     server: Server,
     durable: bool,
@@ -25,26 +28,29 @@ pub fn run(bench: &Bench) -> Result<Vec<Table>, Error> {
         for (load, table) in &mut cases {
             let mut measured = Vec::new();
             for subject in in_turn(&subjects, round) {
-                let sync = match subject.durable {
-                    true => Some(disk::probe(bench.directory())?),
-                    false => None,
-                };
+                let waits_for_disk = subject.durable && load.call == Call::AddItem;
+                let sync = waits_for_disk
+                    .then(|| disk::probe(bench.directory()))
+                    .transpose()?;
                 let seed = u64::from(round);
                 measured.push((subject, load.run(&subject.server, seed)?, sync));
             }
             record(table, &subjects, &measured);
         }
     }
+    let mut memory = Table::new("The most memory that a process had in RAM");
     for subject in subjects {
+        let peak = subject.server.process().peak_memory();
+        let peak = peak.map_err(Error::io("read the memory of a server from /proc"))?;
+        memory.record(subject.server.name(), &[("peak MB", peak as f64 / 1e6)]);
         // The echo has nothing to finish.
         if subject.server.name() != ECHO {
             subject.server.stop()?;
         }
     }
-    Ok(cases.into_iter().map(|(_, table)| table).collect())
+    let tables = cases.into_iter().map(|(_, table)| table);
+    Ok(tables.chain([memory]).collect())
 }
-
-const ECHO: &str = "echo";
 
 fn start(bench: &Bench) -> Result<Vec<Subject>, Error> {
     let directory = Store::Directory(bench.directory().join("command"));
