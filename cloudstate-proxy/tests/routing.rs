@@ -1,5 +1,11 @@
 //! What the router and the entity hosts do with a user function that behaves, and with one that does not.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::needless_pass_by_value,
+    reason = "a failure is to panic where it happens"
+)]
+
 #[path = "routing/bench.rs"]
 mod bench;
 #[path = "proto/pool.rs"]

@@ -28,6 +28,7 @@ use futures_util::{FutureExt, Sink, SinkExt, Stream, StreamExt, future::BoxFutur
 use tokio::sync::mpsc;
 
 /// What a stream does next.
+#[allow(clippy::large_enum_variant, reason = "one at a time, in tests")]
 pub(crate) enum Say {
     /// Sends a message.
     Message(Out),
