@@ -43,7 +43,8 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// The events of an entity whose sequence number is greater than `after`, oldest first, at most `limit` of them.
     ///
-    /// Fewer may come, so that a page of large events stays bounded in memory; none means that there are no more.
+    /// Fewer may come, so that a page of large events stays bounded in memory, and what is before a damaged event can
+    /// be read; none means that there are no more.
     fn events(
         &self,
         entity: &Arc<EntityRef>,
@@ -235,6 +236,9 @@ pub enum StoreError {
         waiting: usize,
     },
     /// The disk is full, or does not answer. Nothing was stored; it may work later.
+    ///
+    /// One case is not decided: when a sync has failed, the store takes no more appends, and whether the last one is
+    /// stored shows when the store is opened anew.
     #[error("the store is not available: {reason}")]
     Unavailable {
         /// What the engine says.
@@ -258,7 +262,7 @@ pub enum StoreError {
 #[non_exhaustive]
 pub enum OpenError {
     /// The directory is another process's.
-    #[error("{} is in use{}; stop the other process, or choose another directory", directory.display(), by(.owner))]
+    #[error("{} is in use{}, or choose another directory", directory.display(), by(.owner))]
     InUse {
         /// The directory.
         directory: PathBuf,
@@ -307,5 +311,11 @@ pub enum OpenError {
 }
 
 fn by(owner: &Option<u32>) -> String {
-    owner.map_or_else(String::new, |pid| format!(" by process {pid}"))
+    match owner {
+        Some(pid) if *pid == std::process::id() => {
+            " by this process; close the store that has it first".into()
+        }
+        Some(pid) => format!(" by process {pid}; stop it"),
+        None => " by another process; stop it".into(),
+    }
 }

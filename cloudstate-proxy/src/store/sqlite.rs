@@ -4,7 +4,7 @@
 //! journal.db       the database; `journal` is a view made for reading it with `sqlite3`
 //! journal.db-wal   what has been committed since the last checkpoint
 //! journal.mark     the position of the last acknowledged event
-//! lock             held while a process uses the directory
+//! lock             held while a process uses the directory; its content is the number of the last such process
 //! ```
 //!
 //! One thread writes. Appends that wait at the same moment become one transaction, and so share one sync. Reads have
@@ -13,16 +13,21 @@
 //! SQLite forgets everything after a damaged frame of its write-ahead log without a word. Opening therefore looks for
 //! damage before SQLite may change anything ([`recovery`]), and compares what is there with `journal.mark`.
 
+mod error;
 mod lock;
 mod mark;
+mod queue;
 mod reader;
 mod record;
 mod recovery;
 mod schema;
+mod tables;
 mod wal;
 mod writer;
 
 use std::{
+    fs::File,
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -39,6 +44,9 @@ use writer::Writer;
 pub use recovery::{Damage, Dropped, Recovery};
 
 /// A store in a directory.
+///
+/// Once [`close`](Store::close) has resolved, the directory may be opened again. Dropping the store closes it as well,
+/// in the background: the directory is in use until the thread that writes has ended.
 #[derive(Debug)]
 pub struct SqliteStore {
     directory: PathBuf,
@@ -130,6 +138,27 @@ impl Store for SqliteStore {
 
     fn close(&self) -> BoxFuture<'static, Result<(), StoreError>> {
         self.reader.close();
-        self.writer.close().boxed()
+        let reader = Arc::clone(&self.reader);
+        let written = self.writer.close();
+        async move {
+            let outcome = written.await;
+            reader.closed().await;
+            outcome
+        }
+        .boxed()
     }
+}
+
+/// Brings what was made in a directory to the disk. An empty path is the current directory.
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    let directory = if directory.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        directory
+    };
+    // Elsewhere a directory cannot be opened, and need not be synced.
+    if cfg!(unix) {
+        File::open(directory)?.sync_all()?;
+    }
+    Ok(())
 }

@@ -2,10 +2,11 @@
 
 use std::{
     fs::{self, File, TryLockError},
-    io::{Read, Write},
+    io::{self, Read, Write},
     path::Path,
 };
 
+use super::sync_directory;
 use crate::store::OpenError;
 
 /// Holds the directory until it is dropped, or the process ends, however it ends.
@@ -25,7 +26,7 @@ impl Lock {
                 source,
             }
         };
-        fs::create_dir_all(directory).map_err(io(directory, "make the directory"))?;
+        make(directory).map_err(io(directory, "make the directory"))?;
         let path = directory.join("lock");
         let mut file = File::options()
             .read(true)
@@ -53,4 +54,17 @@ impl Lock {
         writeln!(file, "{}", std::process::id()).map_err(io(&path, "write"))?;
         Ok(Self { _file: file })
     }
+}
+
+/// Makes a directory and those above it, such that they are still there after a power failure.
+fn make(directory: &Path) -> io::Result<()> {
+    let new: Vec<&Path> = directory
+        .ancestors()
+        .take_while(|path| !path.as_os_str().is_empty() && !path.exists())
+        .collect();
+    fs::create_dir_all(directory)?;
+    for parent in new.iter().filter_map(|path| path.parent()) {
+        sync_directory(parent)?;
+    }
+    Ok(())
 }

@@ -2,7 +2,8 @@
 //!
 //! It is written after each commit and before the commit is acknowledged, without a sync of its own: killing the process
 //! does not lose what the kernel has, and after a power failure an older mark only notices less. Two slots are written
-//! in turn, so that a torn write spoils at most one.
+//! in turn, so that a torn write spoils at most one. Both are synced when the store is opened, before anything is
+//! acknowledged: a mark without a readable slot is a damaged one.
 
 use std::{
     fs::File,
@@ -14,6 +15,17 @@ const MAGIC: [u8; 8] = *b"csmark01";
 const SLOT: usize = 20;
 /// Slots lie in different disk sectors.
 const SLOT_OFFSETS: [u64; 2] = [0, 4096];
+
+/// What a mark says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Marked {
+    /// There is no mark. One whose bytes are all zero is none either: it was being made when the power failed.
+    Absent,
+    /// There is one, and it is damaged.
+    Unreadable,
+    /// The last acknowledged event.
+    At(u64),
+}
 
 /// An open mark.
 #[derive(Debug)]
@@ -34,23 +46,28 @@ impl Mark {
         Ok(Self { file, next_slot: 0 })
     }
 
-    /// The position that a mark records: `None` where there is no mark, or none that can be read.
-    pub(super) fn read(path: &Path) -> io::Result<Option<u64>> {
+    /// Reads a mark.
+    pub(super) fn read(path: &Path) -> io::Result<Marked> {
         let mut file = match File::open(path) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Marked::Absent),
             Err(error) => return Err(error),
         };
-        let mut positions = Vec::new();
+        let (mut highest, mut blank) = (None, true);
         for offset in SLOT_OFFSETS {
             let mut slot = Vec::with_capacity(SLOT);
             file.seek(SeekFrom::Start(offset))?;
             Read::by_ref(&mut file)
                 .take(SLOT as u64)
                 .read_to_end(&mut slot)?;
-            positions.push(decode(&slot));
+            blank &= slot.iter().all(|byte| *byte == 0);
+            highest = highest.max(decode(&slot));
         }
-        Ok(positions.into_iter().flatten().max())
+        Ok(match highest {
+            Some(position) => Marked::At(position),
+            None if blank => Marked::Absent,
+            None => Marked::Unreadable,
+        })
     }
 
     /// Records a position.
@@ -85,24 +102,32 @@ fn decode(slot: &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::Mark;
+    use std::fs;
+
+    use super::{Mark, Marked};
 
     #[test]
     fn the_highest_readable_slot_counts() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("mark");
-        assert_eq!(Mark::read(&path).unwrap(), None);
+        assert_eq!(Mark::read(&path).unwrap(), Marked::Absent);
         let mut mark = Mark::open(&path).unwrap();
+        assert_eq!(Mark::read(&path).unwrap(), Marked::Absent);
         for position in [1, 7, 9] {
             mark.write(position).unwrap();
-            assert_eq!(Mark::read(&path).unwrap(), Some(position));
+            assert_eq!(Mark::read(&path).unwrap(), Marked::At(position));
         }
         // The slot of 9 is torn: the one before it still says 7.
-        let mut bytes = std::fs::read(&path).unwrap();
+        let mut bytes = fs::read(&path).unwrap();
         bytes[10] ^= 1;
-        std::fs::write(&path, bytes).unwrap();
-        assert_eq!(Mark::read(&path).unwrap(), Some(7));
-        std::fs::write(&path, b"garbage").unwrap();
-        assert_eq!(Mark::read(&path).unwrap(), None);
+        fs::write(&path, &bytes).unwrap();
+        assert_eq!(Mark::read(&path).unwrap(), Marked::At(7));
+        bytes[4096] ^= 1;
+        fs::write(&path, &bytes).unwrap();
+        assert_eq!(Mark::read(&path).unwrap(), Marked::Unreadable);
+        fs::write(&path, b"garbage").unwrap();
+        assert_eq!(Mark::read(&path).unwrap(), Marked::Unreadable);
+        fs::write(&path, [0; 4116]).unwrap();
+        assert_eq!(Mark::read(&path).unwrap(), Marked::Absent);
     }
 }

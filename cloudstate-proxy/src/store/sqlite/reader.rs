@@ -13,7 +13,11 @@ use cloudstate_protocol::Any;
 use rusqlite::{Connection, OptionalExtension, Row, types::ValueRef};
 use tokio::{sync::Semaphore, task};
 
-use super::{record, schema, writer};
+use super::{
+    error::store_error,
+    record, schema,
+    tables::{self, REMEMBERED_TYPES},
+};
 use crate::store::{EntityKey, EntityRef, JournalEntry, StoreError, StoredEvent, StoredSnapshot};
 
 /// Reads that run at a time; the others wait without a thread.
@@ -25,7 +29,7 @@ const PAGE_BYTES: usize = 4 << 20;
 #[derive(Debug)]
 pub(super) struct Reader {
     file: PathBuf,
-    places: Semaphore,
+    places: Arc<Semaphore>,
     state: Mutex<State>,
 }
 
@@ -47,7 +51,7 @@ impl Reader {
     pub(super) fn new(file: PathBuf) -> Self {
         Self {
             file,
-            places: Semaphore::new(PARALLEL),
+            places: Arc::new(Semaphore::new(PARALLEL)),
             state: Mutex::default(),
         }
     }
@@ -59,18 +63,16 @@ impl Reader {
     ) -> impl Future<Output = Result<T, StoreError>> + Send + 'static {
         let this = Arc::clone(this);
         async move {
-            let _place = this
-                .places
-                .acquire()
-                .await
-                .map_err(|_| StoreError::Closed)?;
-            let reader = Arc::clone(&this);
+            let place = Arc::clone(&this.places).acquire_owned().await;
+            let place = place.map_err(|_| StoreError::Closed)?;
             let done = task::spawn_blocking(move || {
-                let mut connection = reader.take()?;
+                // Kept until the read has ended, which the caller may not wait for.
+                let _place = place;
+                let mut connection = this.take()?;
                 let result = read(&mut connection);
                 // After an error the connection may be of no use.
                 if result.is_ok() {
-                    reader.put_back(connection);
+                    this.put_back(connection);
                 }
                 result
             });
@@ -82,20 +84,31 @@ impl Reader {
         }
     }
 
-    /// Lets go of the connections, and opens no more.
+    /// Opens no more connections, and lets go of those that nobody is reading on.
     pub(super) fn close(&self) {
-        self.places.close();
         let mut state = self.state();
         state.closed = true;
         state.idle.clear();
     }
 
+    /// Waits for the reads that were running when it was closed.
+    pub(super) async fn closed(&self) {
+        let all = self.places.acquire_many(PARALLEL as u32).await;
+        self.places.close();
+        drop(all);
+    }
+
     fn take(&self) -> Result<ReadConnection, StoreError> {
-        if let Some(connection) = self.state().idle.pop() {
+        let mut state = self.state();
+        if state.closed {
+            return Err(StoreError::Closed);
+        }
+        if let Some(connection) = state.idle.pop() {
             return Ok(connection);
         }
-        let connection =
-            schema::open_for_reading(&self.file).map_err(|error| failed(&self.file, &error))?;
+        drop(state);
+        let connection = schema::open_for_reading(&self.file)
+            .map_err(|error| store_error(&self.file, &error))?;
         Ok(ReadConnection {
             connection,
             file: self.file.clone(),
@@ -145,15 +158,18 @@ impl ReadConnection {
         else {
             return Ok(None);
         };
-        if checksum != record::checksum(number, sequence, payload_type, &value) {
+        let type_url = self.type_url(payload_type)?;
+        let intact = type_url.as_ref().is_some_and(|type_url| {
+            checksum == record::checksum(entity.key(), sequence, type_url, &value)
+        });
+        let Some(type_url) = type_url.filter(|_| intact) else {
             // Events say the same, only slower.
             tracing::warn!(
                 entity = %entity.key(), sequence, file = %self.file.display(),
                 "the snapshot is damaged and not used; the entity is loaded from its events"
             );
             return Ok(None);
-        }
-        let type_url = self.type_url(payload_type)?;
+        };
         Ok(Some(StoredSnapshot {
             sequence,
             payload: Any { type_url, value },
@@ -179,28 +195,25 @@ impl ReadConnection {
             while let Some(row) = rows.next()?
                 && page.has_room()
             {
-                page.push(row, number)?;
+                page.push(row)?;
             }
             Ok(())
         };
-        read().map_err(|error| self.failed(&error))?;
+        let end = read().map_err(|error| self.failed(&error));
         let mut expected = after;
-        let mut events = Vec::with_capacity(page.rows.len());
         let (rows, payloads) = page.finish();
-        for row in rows {
+        let events = rows.into_iter().map(|row| {
             expected += 1;
             if row.sequence != expected {
                 let detail = format!("event {expected} of entity {} is missing", entity.key());
                 return Err(self.corrupt(detail));
             }
-            let value = payloads.slice(row.payload.clone());
-            let payload = self.payload(&row, entity.key(), value)?;
-            events.push(StoredEvent {
+            Ok(StoredEvent {
                 sequence: row.sequence,
-                payload,
-            });
-        }
-        Ok(events)
+                payload: self.payload(&row, entity.key(), &payloads)?,
+            })
+        });
+        up_to_damage(events, end)
     }
 
     pub(super) fn journal(
@@ -213,45 +226,42 @@ impl ReadConnection {
         let mut read = || -> rusqlite::Result<()> {
             let mut statement = self.connection.prepare_cached(
                 "SELECT event.sequence, event.type, event.payload, event.checksum, event.position,
-                        event.entity, event.time, entity.persistence_id, entity.entity_id
-                 FROM event JOIN entity ON entity.id = event.entity
+                        event.time, entity.persistence_id, entity.entity_id
+                 FROM event LEFT JOIN entity ON entity.id = event.entity
                  WHERE event.position > ?1 ORDER BY event.position LIMIT ?2",
             )?;
             let mut rows = statement.query((after, limit as u64))?;
             while let Some(row) = rows.next()?
                 && page.has_room()
             {
-                page.push(row, row.get(5)?)?;
-                let persistence_id: String = row.get(7)?;
-                let entity_id: String = row.get(8)?;
+                let persistence_id: String = row.get(6)?;
+                let entity_id: String = row.get(7)?;
                 let key = EntityKey {
                     persistence_id: persistence_id.into(),
                     entity_id: entity_id.into(),
                 };
-                keys.push((key, row.get::<_, u64>(6)?));
+                keys.push((key, row.get::<_, u64>(5)?));
+                page.push(row)?;
             }
             Ok(())
         };
-        read().map_err(|error| self.failed(&error))?;
+        let end = read().map_err(|error| self.failed(&error));
         let mut expected = after;
-        let mut entries = Vec::with_capacity(keys.len());
         let (rows, payloads) = page.finish();
-        for (row, (entity, time)) in rows.into_iter().zip(keys) {
+        let entries = rows.into_iter().zip(keys).map(|(row, (entity, time))| {
             expected += 1;
             if row.position != expected {
                 return Err(self.corrupt(format!("the event at position {expected} is missing")));
             }
-            let value = payloads.slice(row.payload.clone());
-            let payload = self.payload(&row, &entity, value)?;
-            entries.push(JournalEntry {
+            Ok(JournalEntry {
                 position: row.position,
                 time: UNIX_EPOCH + Duration::from_micros(time),
-                entity,
                 sequence: row.sequence,
-                payload,
-            });
-        }
-        Ok(entries)
+                payload: self.payload(&row, &entity, &payloads)?,
+                entity,
+            })
+        });
+        up_to_damage(entries, end)
     }
 
     pub(super) fn last_position(&self) -> Result<u64, StoreError> {
@@ -267,7 +277,7 @@ impl ReadConnection {
             return Ok(Some(number));
         }
         let found =
-            writer::find_entity(&self.connection, entity).map_err(|error| self.failed(&error))?;
+            tables::find_entity(&self.connection, entity).map_err(|error| self.failed(&error))?;
         if let Some(number) = found {
             entity.remember(number);
         }
@@ -278,23 +288,27 @@ impl ReadConnection {
         &mut self,
         row: &StoredRow,
         entity: &EntityKey,
-        value: Bytes,
+        payloads: &Bytes,
     ) -> Result<Any, StoreError> {
-        if row.checksum != record::checksum(row.entity, row.sequence, row.payload_type, &value) {
+        let value = payloads.slice(row.payload.clone());
+        let type_url = self.type_url(row.payload_type)?.ok_or_else(|| {
+            self.corrupt(format!(
+                "the type of event {} of entity {entity}, at position {}, is missing",
+                row.sequence, row.position
+            ))
+        })?;
+        if row.checksum != record::checksum(entity, row.sequence, &type_url, &value) {
             return Err(self.corrupt(format!(
                 "event {} of entity {entity}, at position {}, does not match its checksum",
                 row.sequence, row.position
             )));
         }
-        Ok(Any {
-            type_url: self.type_url(row.payload_type)?,
-            value,
-        })
+        Ok(Any { type_url, value })
     }
 
-    fn type_url(&mut self, number: i64) -> Result<ByteString, StoreError> {
+    fn type_url(&mut self, number: i64) -> Result<Option<ByteString>, StoreError> {
         if let Some(url) = self.types.get(&number) {
-            return Ok(url.clone());
+            return Ok(Some(url.clone()));
         }
         let url = self
             .connection
@@ -304,17 +318,19 @@ impl ReadConnection {
                 |row| row.get::<_, String>(0),
             )
             .optional()
-            .map_err(|error| self.failed(&error))?;
-        let Some(url) = url else {
-            return Err(self.corrupt(format!("payload type {number} is missing")));
-        };
-        let url = ByteString::from(url);
-        self.types.insert(number, url.clone());
+            .map_err(|error| self.failed(&error))?
+            .map(ByteString::from);
+        if let Some(url) = &url {
+            if self.types.len() >= REMEMBERED_TYPES {
+                self.types.clear();
+            }
+            self.types.insert(number, url.clone());
+        }
         Ok(url)
     }
 
     fn failed(&self, error: &rusqlite::Error) -> StoreError {
-        failed(&self.file, error)
+        store_error(&self.file, error)
     }
 
     fn corrupt(&self, detail: String) -> StoreError {
@@ -322,6 +338,26 @@ impl ReadConnection {
             file: self.file.clone(),
             detail,
         }
+    }
+}
+
+/// What can be read before the first damage; the damage itself if nothing can.
+fn up_to_damage<T>(
+    items: impl Iterator<Item = Result<T, StoreError>>,
+    end: Result<(), StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut readable = Vec::with_capacity(items.size_hint().0);
+    for item in items {
+        match item {
+            Ok(item) => readable.push(item),
+            Err(error) if readable.is_empty() => return Err(error),
+            // Whoever reads on meets it at the beginning of the next page.
+            Err(_) => return Ok(readable),
+        }
+    }
+    match end {
+        Err(error) if readable.is_empty() => Err(error),
+        Ok(()) | Err(_) => Ok(readable),
     }
 }
 
@@ -333,7 +369,6 @@ struct Page {
 }
 
 struct StoredRow {
-    entity: i64,
     sequence: u64,
     payload_type: i64,
     payload: std::ops::Range<usize>,
@@ -347,7 +382,7 @@ impl Page {
     }
 
     /// Columns: sequence, type, payload, checksum, position.
-    fn push(&mut self, row: &Row<'_>, entity: i64) -> rusqlite::Result<()> {
+    fn push(&mut self, row: &Row<'_>) -> rusqlite::Result<()> {
         let start = self.payloads.len();
         let ValueRef::Blob(payload) = row.get_ref(2)? else {
             return Err(rusqlite::Error::InvalidColumnType(
@@ -358,7 +393,6 @@ impl Page {
         };
         self.payloads.extend_from_slice(payload);
         self.rows.push(StoredRow {
-            entity,
             sequence: row.get(0)?,
             payload_type: row.get(1)?,
             payload: start..self.payloads.len(),
@@ -370,21 +404,5 @@ impl Page {
 
     fn finish(self) -> (Vec<StoredRow>, Bytes) {
         (self.rows, self.payloads.freeze())
-    }
-}
-
-fn failed(file: &std::path::Path, error: &rusqlite::Error) -> StoreError {
-    use rusqlite::ErrorCode;
-    if matches!(
-        error.sqlite_error_code(),
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
-    ) {
-        return StoreError::Corrupt {
-            file: file.to_owned(),
-            detail: error.to_string(),
-        };
-    }
-    StoreError::Unavailable {
-        reason: format!("{}: {error}", file.display()),
     }
 }

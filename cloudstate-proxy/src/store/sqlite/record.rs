@@ -2,12 +2,22 @@
 
 use crc32fast::Hasher;
 
-/// Over everything that makes a row what it is, so that a row in the wrong place is noticed as well.
-pub(super) fn checksum(entity: i64, sequence: u64, payload_type: i64, payload: &[u8]) -> u32 {
+use crate::store::EntityKey;
+
+/// Over everything that makes a row what it is, names instead of the numbers that stand for them: a row in the wrong
+/// place is noticed as well, and a changed name.
+pub(super) fn checksum(entity: &EntityKey, sequence: u64, type_url: &str, payload: &[u8]) -> u32 {
     let mut hasher = Hasher::new();
-    hasher.update(&entity.to_le_bytes());
     hasher.update(&sequence.to_le_bytes());
-    hasher.update(&payload_type.to_le_bytes());
-    hasher.update(payload);
+    // With its length before each, so that no two rows have the same bytes.
+    for part in [
+        entity.persistence_id.as_bytes(),
+        entity.entity_id.as_bytes(),
+        type_url.as_bytes(),
+        payload,
+    ] {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
     hasher.finalize()
 }

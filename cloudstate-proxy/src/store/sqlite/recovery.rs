@@ -5,15 +5,24 @@ use std::{
     fs::File,
     ops::RangeInclusive,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-use rusqlite::{Connection, config::DbConfig};
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 
-use super::{mark::Mark, schema, wal};
+use super::{
+    error::open_error,
+    mark::{Mark, Marked},
+    schema, sync_directory, wal,
+};
 use crate::store::OpenError;
 
 /// How many of the newest positions are checked for gaps. Damage to the log can only affect the newest.
 const CHECKED_POSITIONS: u64 = 10_000;
+
+const MARK: &str = "journal.mark";
+const LOG: &str = "journal.db-wal";
 
 /// What opening a store found out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,7 +30,7 @@ const CHECKED_POSITIONS: u64 = 10_000;
 pub struct Recovery {
     /// The end of the write-ahead log that belongs to no commit, as a process leaves it that dies while it writes.
     pub dropped: Option<Dropped>,
-    /// `journal.mark` could not be read, so that missing events would not have been noticed.
+    /// There are events and no `journal.mark`, so that events missing at the end would not have been noticed.
     pub unmarked: bool,
 }
 
@@ -34,11 +43,14 @@ pub struct Dropped {
     pub offset: u64,
     /// Its size in bytes.
     pub bytes: u64,
-    /// The last event that is stored, and at the same time the last one that was acknowledged or a later one.
+    /// The last event that is stored.
     pub last_position: u64,
+    /// The last event that was acknowledged, as `journal.mark` has it; never after `last_position`. `None` without a
+    /// mark: then acknowledged events may have been in the unused part.
+    pub acknowledged: Option<u64>,
 }
 
-/// Acknowledged events that are not there.
+/// Acknowledged events that are not there, or a file that cannot be trusted to hold them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {
     /// The damaged or missing file.
@@ -49,6 +61,8 @@ pub struct Damage {
     pub detail: String,
     /// Positions of the events that are missing, if that is known.
     pub missing: Option<RangeInclusive<u64>>,
+    /// Names of the files without which the store opens, with what is left of it; none if there is no such way.
+    pub expendable: &'static [&'static str],
 }
 
 /// A directory that may be used.
@@ -72,61 +86,79 @@ pub(super) fn recover(directory: &Path) -> Result<Recovered, OpenError> {
             source,
         }
     };
-    let database = database(directory);
-    let log = directory.join("journal.db-wal");
-    let mark_path = directory.join("journal.mark");
-    let marked = Mark::read(&mark_path).map_err(io(&mark_path, "read"))?;
+    let (database, log, mark) = (
+        database(directory),
+        directory.join(LOG),
+        directory.join(MARK),
+    );
     let scan = wal::scan(&log).map_err(io(&log, "read"))?;
-    let last_position = last_position(&database)?;
-
-    let acknowledged = marked.unwrap_or(0);
-    if last_position < acknowledged {
-        let missing = Some(last_position + 1..=acknowledged);
-        return Err(damaged(&database, &log, &scan, missing));
+    let marked = Mark::read(&mark).map_err(io(&mark, "read"))?;
+    let size = match database.metadata() {
+        Ok(metadata) => metadata.len(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
+        Err(error) => return Err(io(&database, "read")(error)),
+    };
+    let last_position = match size {
+        0 => 0,
+        _ => last_position(&database, &scan, marked)?,
+    };
+    let found = Found {
+        database: &database,
+        log: &log,
+        mark: &mark,
+        scan: &scan,
+        marked,
+        last_position,
+    };
+    if let Some(damage) = found.damage(size == 0) {
+        return Err(OpenError::Damaged(Box::new(damage)));
     }
-    if marked.is_none() && scan.broken.is_some_and(|broken| broken.more_follow) {
-        return Err(damaged(&database, &log, &scan, None));
-    }
 
-    let unmarked = marked.is_none() && last_position > 0;
-    let dropped = dropped(&log, &scan, last_position);
     // Opening for writing comes last: a directory that is refused stays as it was.
     File::options()
         .append(true)
         .create(true)
         .open(&database)
         .map_err(io(&database, "open for writing"))?;
-    let mut mark = Mark::open(&mark_path).map_err(io(&mark_path, "open for writing"))?;
+    if scan.len > 0 {
+        // A process that was killed between writing and syncing leaves commits that the kernel alone knows.
+        File::open(&log)
+            .and_then(|log| log.sync_data())
+            .map_err(io(&log, "sync"))?;
+    }
+    let mut handle = Mark::open(&mark).map_err(io(&mark, "open for writing"))?;
     // Both slots, so that whatever they held before is gone.
     for _ in 0..2 {
-        mark.write(last_position).map_err(io(&mark_path, "write"))?;
+        handle.write(last_position).map_err(io(&mark, "write"))?;
     }
+    handle.sync().map_err(io(&mark, "sync"))?;
+    sync_directory(directory).map_err(io(directory, "sync"))?;
     Ok(Recovered {
-        recovery: Recovery { dropped, unmarked },
-        mark,
+        recovery: Recovery {
+            dropped: found.dropped(),
+            unmarked: marked == Marked::Absent && last_position > 0,
+        },
+        mark: handle,
         last_position,
     })
 }
 
 /// The position of the last event that SQLite finds, without letting it change a file.
-fn last_position(database: &Path) -> Result<u64, OpenError> {
-    let exists = database.metadata().is_ok_and(|metadata| metadata.len() > 0);
-    if !exists {
-        return Ok(0);
-    }
-    let engine = |error: rusqlite::Error| schema::engine_error(database, &error);
-    let connection = Connection::open(database).map_err(engine)?;
-    schema::configure(&connection).map_err(engine)?;
-    // Closing would move the log into the database; the index of the log would become a file.
-    connection
-        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
-        .map_err(engine)?;
-    connection
-        .pragma_update(None, "locking_mode", "EXCLUSIVE")
-        .map_err(engine)?;
+fn last_position(database: &Path, scan: &wal::Scan, marked: Marked) -> Result<u64, OpenError> {
+    let engine = |error: rusqlite::Error| open_error(database, &error);
+    let connection = inspect(database, scan.len > 0).map_err(engine)?;
     if schema::version(&connection, database)? == 0 {
         return Ok(0);
     }
+    let damaged = |detail| {
+        Err(OpenError::Damaged(Box::new(Damage {
+            file: database.to_owned(),
+            offset: None,
+            detail,
+            missing: None,
+            expendable: &[],
+        })))
+    };
     let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, Option<u64>>(0));
     let last = number("SELECT max(position) FROM event")
         .map_err(engine)?
@@ -139,62 +171,137 @@ fn last_position(database: &Path) -> Result<u64, OpenError> {
     .unwrap_or(0);
     let expected = last + 1 - first;
     if last > 0 && found != expected {
-        return Err(OpenError::Damaged(Box::new(Damage {
-            file: database.to_owned(),
-            offset: None,
-            detail: format!("of the {expected} events from position {first} on, {found} are there"),
-            missing: None,
-        })));
+        return damaged(format!(
+            "of the {expected} events from position {first} on, {found} are there"
+        ));
+    }
+    if marked == Marked::Absent && scan.broken.is_some() {
+        // Somebody wants to go on with what is left. If parts of the damaged log had been moved to the database
+        // already, what is left does not fit together.
+        let verdict: String = connection
+            .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
+            .map_err(engine)?;
+        if verdict != "ok" {
+            return damaged(format!(
+                "without the damaged part of the write-ahead log it is not consistent: {verdict}"
+            ));
+        }
     }
     Ok(last)
 }
 
-fn damaged(
-    database: &Path,
-    log: &Path,
-    scan: &wal::Scan,
-    missing: Option<RangeInclusive<u64>>,
-) -> OpenError {
-    let (file, offset, detail) = if let Some(broken) = scan.broken {
-        (
-            log,
-            Some(broken.offset),
-            "a frame of the write-ahead log is damaged there".to_owned(),
-        )
-    } else if database.metadata().is_ok_and(|metadata| metadata.len() > 0) {
-        let detail = match scan.len {
-            0 => "there is no write-ahead log".to_owned(),
-            len => format!("the write-ahead log ends early, at {len} bytes"),
-        };
-        (log, Some(scan.committed), detail)
-    } else {
-        (database, None, "there is no database".to_owned())
+/// Opens the database such that neither reading nor closing changes, makes or removes a file.
+fn inspect(database: &Path, log: bool) -> rusqlite::Result<Connection> {
+    let unfinished = database.with_extension("db-journal").exists();
+    if !log && !unfinished {
+        // SQLite would make a log where there is none.
+        let name = percent_encode(database.as_os_str().as_encoded_bytes(), NON_ALPHANUMERIC);
+        return Connection::open_with_flags(
+            format!("file:{name}?immutable=1"),
+            OpenFlags::SQLITE_OPEN_READ_ONLY
+                | OpenFlags::SQLITE_OPEN_URI
+                | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        );
+    }
+    let open = || {
+        let connection = Connection::open(database)?;
+        schema::configure(&connection)?;
+        // Closing would move the log into the database.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        Ok(connection)
     };
-    OpenError::Damaged(Box::new(Damage {
-        file: file.to_owned(),
-        offset,
-        detail,
-        missing,
-    }))
+    let connection = open()?;
+    // In this mode the index of the log is no file.
+    connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    connection.busy_timeout(Duration::ZERO)?;
+    match connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())) {
+        // Somebody is looking with `sqlite3`, and has made that file already.
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => open(),
+        result => result.map(|()| connection),
+    }
 }
 
-fn dropped(log: &Path, scan: &wal::Scan, last_position: u64) -> Option<Dropped> {
-    let offset = match scan.broken {
-        Some(_) => scan.committed,
-        None if scan.uncommitted > 0 => scan.committed,
-        None => return None,
-    };
-    let bytes = if scan.broken.is_some() {
-        scan.len - offset
-    } else {
-        scan.uncommitted
-    };
-    Some(Dropped {
-        file: log.to_owned(),
-        offset,
-        bytes,
-        last_position,
-    })
+/// What there is.
+struct Found<'a> {
+    database: &'a Path,
+    log: &'a Path,
+    mark: &'a Path,
+    scan: &'a wal::Scan,
+    marked: Marked,
+    last_position: u64,
+}
+
+impl Found<'_> {
+    /// Why the store may not be opened.
+    fn damage(&self, empty: bool) -> Option<Damage> {
+        let acknowledged = match self.marked {
+            Marked::At(position) => position,
+            Marked::Absent => 0,
+            Marked::Unreadable => {
+                return Some(Damage {
+                    file: self.mark.to_owned(),
+                    offset: None,
+                    detail: "neither of its two records can be read, so that nobody knows whether events are missing"
+                        .into(),
+                    missing: None,
+                    expendable: &[MARK],
+                });
+            }
+        };
+        let missing =
+            (self.last_position < acknowledged).then(|| self.last_position + 1..=acknowledged);
+        // SQLite would delete a log that has lost its database.
+        if empty && (missing.is_some() || self.scan.has_commit) {
+            return Some(Damage {
+                file: self.database.to_owned(),
+                offset: None,
+                detail: "there is no database".into(),
+                missing,
+                expendable: if self.scan.len > 0 {
+                    &[MARK, LOG]
+                } else {
+                    &[MARK]
+                },
+            });
+        }
+        let synced = self.scan.broken.is_some_and(|broken| broken.synced);
+        if missing.is_none() && !(synced && self.marked != Marked::Absent) {
+            return None;
+        }
+        let (offset, detail) = match (self.scan.broken, self.scan.len) {
+            (Some(broken), _) if synced => (
+                broken.offset,
+                "the write-ahead log is damaged there, before commits that were complete".into(),
+            ),
+            (Some(broken), _) => (broken.offset, "the write-ahead log is damaged there".into()),
+            (None, 0) => (0, "there is no write-ahead log".into()),
+            (None, len) => (
+                self.scan.committed,
+                format!("there is no readable commit from there to its end, at {len} bytes"),
+            ),
+        };
+        Some(Damage {
+            file: self.log.to_owned(),
+            offset: Some(offset),
+            detail,
+            missing,
+            expendable: &[MARK],
+        })
+    }
+
+    /// What is not used of the log.
+    fn dropped(&self) -> Option<Dropped> {
+        (self.scan.unused > 0).then(|| Dropped {
+            file: self.log.to_owned(),
+            offset: self.scan.committed,
+            bytes: self.scan.unused,
+            last_position: self.last_position,
+            acknowledged: match self.marked {
+                Marked::At(position) => Some(position),
+                Marked::Absent | Marked::Unreadable => None,
+            },
+        })
+    }
 }
 
 impl Recovery {
@@ -205,7 +312,7 @@ impl Recovery {
         }
         if self.unmarked {
             tracing::warn!(
-                "there is no readable journal.mark beside the journal: if events are missing at its end, nobody can tell"
+                "there is no journal.mark beside the journal: if events are missing at its end, nobody can tell"
             );
         }
     }
@@ -213,15 +320,24 @@ impl Recovery {
 
 impl fmt::Display for Dropped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (file, last) = (self.file.display(), self.last_position);
         write!(
             f,
-            "{}: dropped {} bytes from offset {} on, the beginning of a commit that was never finished; nothing \
-             acknowledged was in it: the last acknowledged event is not after position {}, which is stored",
-            self.file.display(),
-            self.bytes,
-            self.offset,
-            self.last_position
-        )
+            "{file}: dropped {} bytes from offset {} on, which belong to no complete commit; ",
+            self.bytes, self.offset,
+        )?;
+        match self.acknowledged {
+            Some(acknowledged) => write!(
+                f,
+                "nothing acknowledged was in them: the last acknowledged event has position {acknowledged}, and \
+                 everything up to position {last} is there"
+            ),
+            None => write!(
+                f,
+                "whether anything acknowledged was in them is not known, because there was no {MARK}; everything up \
+                 to position {last} is there"
+            ),
+        }
     }
 }
 
@@ -241,9 +357,14 @@ impl fmt::Display for Damage {
                 missing.end()
             )?;
         }
-        f.write_str(
-            ". Nothing was changed. Restore the directory from a backup; or, to go on without what is missing, delete \
-             journal.mark",
-        )
+        f.write_str(". Nothing was changed. Restore the directory from a backup")?;
+        if !self.expendable.is_empty() {
+            write!(
+                f,
+                "; or, to go on without what is missing, delete {}",
+                self.expendable.join(" and ")
+            )?;
+        }
+        Ok(())
     }
 }

@@ -4,6 +4,7 @@ use std::{path::Path, time::Duration};
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::error::open_error;
 use crate::store::OpenError;
 
 /// `CSTJ`: SQLite's mark of whose database a file is.
@@ -31,7 +32,7 @@ const STEPS: &[&str] = &["
         type     INTEGER NOT NULL,          -- payload_type.id
         payload  BLOB NOT NULL,
         time     INTEGER NOT NULL,          -- microseconds since 1970, UTC
-        checksum INTEGER NOT NULL           -- CRC-32 of entity, sequence, type (8 bytes each) and payload
+        checksum INTEGER NOT NULL           -- CRC-32 of whose, which and what
     ) STRICT;
     CREATE UNIQUE INDEX event_of_entity ON event (entity, sequence);
 
@@ -57,7 +58,7 @@ const STEPS: &[&str] = &["
 
 /// Opens the database for writing, making or migrating it first.
 pub(super) fn open(file: &Path) -> Result<Connection, OpenError> {
-    let engine = |error: rusqlite::Error| engine_error(file, &error);
+    let engine = |error: rusqlite::Error| open_error(file, &error);
     let mut connection = Connection::open(file).map_err(engine)?;
     configure(&connection).map_err(engine)?;
     connection
@@ -94,7 +95,7 @@ pub(super) fn configure(connection: &Connection) -> rusqlite::Result<()> {
 
 /// The version of the schema, once it is clear that the file is a journal. 0 is an empty database.
 pub(super) fn version(connection: &Connection, file: &Path) -> Result<usize, OpenError> {
-    let engine = |error: rusqlite::Error| engine_error(file, &error);
+    let engine = |error: rusqlite::Error| open_error(file, &error);
     let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let tables: i64 = connection
         .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
@@ -133,12 +134,5 @@ fn migrate(connection: &mut Connection, file: &Path) -> Result<(), OpenError> {
         transaction.pragma_update(None, "user_version", STEPS.len() as i64)?;
         transaction.commit()
     };
-    run(connection).map_err(|error| engine_error(file, &error))
-}
-
-pub(super) fn engine_error(file: &Path, error: &rusqlite::Error) -> OpenError {
-    OpenError::Engine {
-        file: file.to_owned(),
-        reason: error.to_string(),
-    }
+    run(connection).map_err(|error| open_error(file, &error))
 }

@@ -19,12 +19,15 @@ const MAGIC: u32 = 0x377f_0682;
 pub(super) struct Scan {
     /// The file's size in bytes.
     pub(super) len: u64,
-    /// Where the last committed transaction ends; 0 where there is none.
+    /// Where the last usable commit ends, or the header where there is none.
     pub(super) committed: u64,
-    /// The first frame of this log that does not count, and those behind it.
+    /// Whether there is a usable commit at all.
+    pub(super) has_commit: bool,
+    /// Bytes behind `committed` that were written into this log. What an earlier, longer log has left there is not
+    /// counted.
+    pub(super) unused: u64,
+    /// The first frame that was written into this log and does not count.
     pub(super) broken: Option<Broken>,
-    /// Bytes of frames that count but belong to no committed transaction.
-    pub(super) uncommitted: u64,
 }
 
 /// Frames that were written into this log and cannot be used.
@@ -32,8 +35,11 @@ pub(super) struct Scan {
 pub(super) struct Broken {
     /// Offset of the first one.
     pub(super) offset: u64,
-    /// Whether whole frames of this log follow it: more than the last write is affected.
-    pub(super) more_follow: bool,
+    /// Whether there is a whole commit among them that more was written after.
+    ///
+    /// Each commit is synced before the next is written. The last one may be torn in any way when the power fails;
+    /// one before it can only have been damaged afterwards.
+    pub(super) synced: bool,
 }
 
 /// Looks at the log; a file that is not there is an empty log.
@@ -44,75 +50,28 @@ pub(super) fn scan(path: &Path) -> io::Result<Scan> {
         Err(error) => return Err(error),
     };
     let len = file.metadata()?.len();
-    let mut scan = Scan {
-        len,
-        ..Scan::default()
-    };
-    let mut reader = BufReader::with_capacity(1 << 20, file);
+    read(&mut BufReader::with_capacity(1 << 20, file), len)
+}
+
+fn read(reader: &mut impl Read, len: u64) -> io::Result<Scan> {
     let mut header = [0; HEADER];
-    if len == 0 {
-        return Ok(scan);
-    }
-    let Some(log) = (if fill(&mut reader, &mut header)? {
-        Log::new(&header)
-    } else {
-        None
-    }) else {
-        scan.broken = Some(Broken {
-            offset: 0,
-            more_follow: len > HEADER as u64,
-        });
-        return Ok(scan);
+    let log = match fill(reader, &mut header)? {
+        0 => return Ok(Scan::default()),
+        HEADER => Log::new(&header),
+        _ => None,
     };
-    let mut sums = log.sums;
-    let mut offset = HEADER as u64;
-    let mut frame = vec![0; FRAME_HEADER + log.page_size];
-    scan.committed = 0;
-    loop {
-        if !fill(&mut reader, &mut frame)? {
-            // A part of a frame: torn, if it is of this log, or left over from an earlier, longer one.
-            let rest = len - offset;
-            if rest >= 16 && log.owns(&frame) || scan.broken.is_none() && rest > 0 && rest < 16 {
-                scan.broken.get_or_insert(Broken {
-                    offset,
-                    more_follow: false,
-                });
-            }
-            break;
-        }
-        let next = offset + frame.len() as u64;
-        if !log.owns(&frame) {
-            // An earlier use of the file; nothing of this log comes after it, unless this header itself is damaged.
-            if scan.broken.is_none() && !log.continues_after(&mut reader, &mut frame)? {
-                break;
-            }
-            scan.broken
-                .get_or_insert(Broken {
-                    offset,
-                    more_follow: true,
-                })
-                .more_follow = true;
-            break;
-        }
-        if let Some(broken) = &mut scan.broken {
-            broken.more_follow = true;
-            break;
-        }
-        sums = log.sum(sums, &frame[..8]);
-        sums = log.sum(sums, &frame[FRAME_HEADER..]);
-        if sums != (word(&frame, 16), word(&frame, 20)) {
-            scan.broken = Some(Broken {
-                offset,
-                more_follow: false,
-            });
-        } else if word(&frame, 4) > 0 {
-            scan.committed = next;
-        }
-        offset = next;
+    match log {
+        Some(log) => log.scan(reader, len),
+        None => Ok(Scan {
+            len,
+            unused: len,
+            broken: Some(Broken {
+                offset: 0,
+                synced: false,
+            }),
+            ..Scan::default()
+        }),
     }
-    let counted = scan.broken.map_or(offset, |broken| broken.offset);
-    scan.uncommitted = counted.saturating_sub(scan.committed.max(HEADER as u64));
-    Ok(scan)
 }
 
 struct Log {
@@ -142,18 +101,59 @@ impl Log {
         valid.then_some(log)
     }
 
-    fn owns(&self, frame: &[u8]) -> bool {
-        frame[8..16] == self.salts
+    /// Reads all frames behind the header.
+    fn scan(&self, reader: &mut impl Read, len: u64) -> io::Result<Scan> {
+        let mut scan = Scan {
+            len,
+            committed: HEADER as u64,
+            ..Scan::default()
+        };
+        let mut frame = vec![0; FRAME_HEADER + self.page_size];
+        let mut sums = self.sums;
+        let mut offset = scan.committed;
+        // Where frames of this log end, and where the first one is that does not count.
+        let (mut end, mut stop) = (offset, None);
+        let (mut committed_before, mut synced) = (false, false);
+        loop {
+            let filled = fill(reader, &mut frame)?;
+            let owned = filled >= 16 && frame[8..16] == self.salts;
+            if filled < frame.len() {
+                // Too little to see whose it is counts as this log's, if nothing of an earlier one is before it.
+                if owned || filled > 0 && filled < 16 && stop.is_none() {
+                    end = offset + filled as u64;
+                    stop.get_or_insert(offset);
+                }
+                break;
+            }
+            let next = offset + filled as u64;
+            let expected = (word(&frame, 16), word(&frame, 20));
+            let follows = owned && word(&frame, 0) > 0 && self.sum_frame(sums, &frame) == expected;
+            let commits = word(&frame, 4) > 0;
+            if owned {
+                end = next;
+            }
+            if !follows {
+                stop.get_or_insert(offset);
+            } else if stop.is_some() {
+                synced |= committed_before;
+            } else if commits {
+                scan.committed = next;
+                scan.has_commit = true;
+            }
+            // A frame that does not count is taken at its word: if the next one continues its checksum, it was there.
+            sums = expected;
+            committed_before = commits;
+            offset = next;
+        }
+        scan.unused = end.saturating_sub(scan.committed);
+        scan.broken = stop
+            .filter(|&offset| offset < end)
+            .map(|offset| Broken { offset, synced });
+        Ok(scan)
     }
 
-    /// Whether any later frame is of this log.
-    fn continues_after(&self, reader: &mut impl Read, frame: &mut [u8]) -> io::Result<bool> {
-        while fill(reader, frame)? {
-            if self.owns(frame) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+    fn sum_frame(&self, sums: (u32, u32), frame: &[u8]) -> (u32, u32) {
+        self.sum(self.sum(sums, &frame[..8]), &frame[FRAME_HEADER..])
     }
 
     fn sum(&self, (mut one, mut two): (u32, u32), bytes: &[u8]) -> (u32, u32) {
@@ -178,16 +178,19 @@ fn word(bytes: &[u8], at: usize) -> u32 {
     u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
-/// Fills the buffer as far as there are bytes; says whether it is full.
-fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<bool> {
+/// Fills the buffer as far as there are bytes; gives their number.
+fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
         match reader.read(&mut buffer[filled..]) {
-            Ok(0) => return Ok(false),
+            Ok(0) => break,
             Ok(read) => filled += read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
-    Ok(true)
+    Ok(filled)
 }
+
+#[cfg(test)]
+mod tests;

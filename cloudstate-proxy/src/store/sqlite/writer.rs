@@ -3,53 +3,27 @@
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     thread,
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use bytestring::ByteString;
-use cloudstate_protocol::Any;
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, ffi};
-use tokio::sync::oneshot;
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, ffi};
 
-use super::{lock::Lock, mark::Mark, record};
+use super::{
+    error::{is_damage, store_error},
+    lock::Lock,
+    mark::Mark,
+    queue::{Answer, Pending, Queue, Running},
+    tables::Tables,
+};
 use crate::store::{Append, Commit, EntityRef, OpenError, StoreError};
-
-/// Appends that may wait for the disk.
-const CAPACITY: usize = 65_536;
-/// Appends that share a transaction at most, so that a burst does not make one that takes seconds.
-const GROUP: usize = 4096;
-/// Entities whose last sequence number is remembered.
-const REMEMBERED: usize = 100_000;
-
-type Answer = Result<u64, StoreError>;
 
 /// The writing end of a store.
 #[derive(Debug)]
 pub(super) struct Writer {
-    shared: Arc<Shared>,
-}
-
-#[derive(Debug, Default)]
-struct Shared {
-    queue: Mutex<Queue>,
-    work: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct Queue {
-    waiting: Vec<Pending>,
-    closing: Vec<oneshot::Sender<Result<(), StoreError>>>,
-    closed: bool,
-    /// Set once writing has become impossible.
-    failed: Option<StoreError>,
-}
-
-#[derive(Debug)]
-struct Pending {
-    append: Append,
-    respond: oneshot::Sender<Answer>,
+    queue: Arc<Queue>,
 }
 
 impl Writer {
@@ -61,7 +35,7 @@ impl Writer {
         last_position: u64,
         lock: Lock,
     ) -> Result<Self, OpenError> {
-        let shared = Arc::new(Shared::default());
+        let queue = Arc::new(Queue::default());
         let journal = Journal {
             connection,
             file: file.to_owned(),
@@ -70,118 +44,49 @@ impl Writer {
             sequences: HashMap::new(),
             types: HashMap::new(),
         };
-        let theirs = Arc::clone(&shared);
+        let running = Running {
+            queue: Arc::clone(&queue),
+            lock: Some(lock),
+        };
         thread::Builder::new()
             .name("journal".into())
-            .spawn(move || {
-                run(&theirs, journal);
-                drop(lock);
-                theirs.lock().finish();
-            })
+            .spawn(move || run(&running, journal))
             .map_err(|source| OpenError::Io {
                 path: file.to_owned(),
                 doing: "start a thread for",
                 source,
             })?;
-        Ok(Self { shared })
+        Ok(Self { queue })
     }
 
     pub(super) fn append(&self, append: Append) -> Commit {
-        let mut queue = self.shared.lock();
-        if let Some(error) = &queue.failed {
-            return Commit::ready(Err(error.clone()));
-        }
-        if queue.closed {
-            return Commit::ready(Err(StoreError::Closed));
-        }
-        let waiting = queue.waiting.len();
-        if waiting >= CAPACITY {
-            return Commit::ready(Err(StoreError::Overloaded { waiting }));
-        }
-        let (respond, answer) = oneshot::channel();
-        queue.waiting.push(Pending { append, respond });
-        drop(queue);
-        // The thread sleeps only while nothing waits.
-        if waiting == 0 {
-            self.shared.work.notify_one();
-        }
-        Commit::waiting(answer)
+        self.queue.push(append)
     }
 
     /// Writes what waits, then lets go of the files.
     pub(super) fn close(&self) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
-        let (done, closed) = oneshot::channel();
-        let mut queue = self.shared.lock();
-        if queue.closed && queue.closing.is_empty() {
-            let _ = done.send(Ok(()));
-        } else {
-            queue.closed = true;
-            queue.closing.push(done);
-        }
-        drop(queue);
-        self.shared.work.notify_one();
-        async move { closed.await.unwrap_or(Ok(())) }
+        self.queue.close()
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        let mut queue = self.shared.lock();
-        if !queue.closed {
-            queue.closed = true;
-            // Somebody to tell, so that the thread sees that it is to end.
-            queue.closing.push(oneshot::channel().0);
-            drop(queue);
-            self.shared.work.notify_one();
-        }
+        drop(self.queue.close());
     }
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        // Nothing panics while it holds the lock.
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Queue {
-    fn finish(&mut self) {
-        self.waiting.clear();
-        for done in self.closing.drain(..) {
-            let _ = done.send(self.failed.clone().map_or(Ok(()), Err));
-        }
-    }
-}
-
-fn run(shared: &Shared, mut journal: Journal) {
+fn run(running: &Running, mut journal: Journal) {
     let mut group = Vec::new();
-    loop {
-        let mut queue = shared.lock();
-        while queue.waiting.is_empty() && queue.closing.is_empty() {
-            queue = shared
-                .work
-                .wait(queue)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-        if queue.waiting.is_empty() {
-            drop(queue);
-            return journal.close();
-        }
-        if queue.waiting.len() <= GROUP {
-            std::mem::swap(&mut queue.waiting, &mut group);
-        } else {
-            group.extend(queue.waiting.drain(..GROUP));
-        }
-        drop(queue);
+    while running.queue.take(&mut group) {
         if let Err(fatal) = journal.commit(&mut group) {
             tracing::error!(error = %fatal, "the journal takes no more writes until it is opened anew");
-            let mut queue = shared.lock();
-            queue.failed = Some(fatal.clone());
-            for pending in queue.waiting.drain(..) {
-                let _ = pending.respond.send(Err(fatal.clone()));
+            for pending in group.drain(..) {
+                pending.answer(Err(fatal.clone()));
             }
+            running.queue.fail(&fatal);
         }
     }
+    journal.close();
 }
 
 /// The open database, as its only writer sees it.
@@ -203,47 +108,60 @@ struct Group {
 }
 
 impl Journal {
-    /// Stores a group and answers each of its members.
+    /// Stores a group and answers its members.
     ///
     /// # Errors
-    /// Nothing may be written any more.
+    /// Nothing may be written any more. Who is still in the group has no answer.
     fn commit(&mut self, group: &mut Vec<Pending>) -> Result<(), StoreError> {
         let before = self.last_position;
-        match self.store(group) {
+        let error = match self.store(group) {
             Ok(stored) => {
-                if self.last_position > before
-                    && let Err(error) = self.mark.write(self.last_position)
-                {
-                    // The events are safe; only a later loss of them would go unnoticed.
-                    tracing::warn!(%error, "journal.mark could not be written");
-                }
-                for (entity, number) in stored.numbers {
-                    entity.remember(number);
-                }
-                for (pending, answer) in group.drain(..).zip(stored.answers) {
-                    let _ = pending.respond.send(answer);
-                }
-                Ok(())
+                self.believe(before, group, stored);
+                return Ok(());
             }
-            Err(error) => {
-                // What was learnt inside the transaction went with it.
-                self.last_position = before;
-                self.sequences.clear();
-                self.types.clear();
-                let reason = format!("{}: {error}", self.file.display());
-                tracing::error!("{reason}");
-                let failure = StoreError::Unavailable { reason };
-                for pending in group.drain(..) {
-                    let _ = pending.respond.send(Err(failure.clone()));
-                }
-                // After a failed sync the kernel may have dropped what it could not write: another sync would succeed
-                // without those pages being on the disk.
-                if is_failed_sync(&error) {
-                    Err(failure)
-                } else {
-                    Ok(())
+            Err(error) => error,
+        };
+        // What was learnt inside the transaction went with it.
+        self.last_position = before;
+        self.sequences.clear();
+        self.types.clear();
+        if group.len() > 1 && concerns_one(&error) {
+            let mut members = std::mem::take(group).into_iter();
+            while let Some(member) = members.next() {
+                group.push(member);
+                if let Err(fatal) = self.commit(group) {
+                    group.extend(members);
+                    return Err(fatal);
                 }
             }
+            return Ok(());
+        }
+        let failure = store_error(&self.file, &error);
+        tracing::error!(error = %failure, "nothing was stored");
+        // After a failed sync the kernel may have dropped what it could not write: another sync would succeed without
+        // those pages being on the disk.
+        if is_failed_sync(&error) {
+            return Err(failure);
+        }
+        for pending in group.drain(..) {
+            pending.answer(Err(failure.clone()));
+        }
+        Ok(())
+    }
+
+    /// The group is durable: moves the mark, then answers.
+    fn believe(&mut self, before: u64, group: &mut Vec<Pending>, stored: Group) {
+        if self.last_position > before
+            && let Err(error) = self.mark.write(self.last_position)
+        {
+            // The events are safe; only a later loss of them would go unnoticed.
+            tracing::warn!(%error, "journal.mark could not be written");
+        }
+        for (entity, number) in stored.numbers {
+            entity.remember(number);
+        }
+        for (pending, answer) in group.drain(..).zip(stored.answers) {
+            pending.answer(answer);
         }
     }
 
@@ -278,155 +196,9 @@ impl Journal {
     }
 }
 
-/// The tables within one transaction.
-struct Tables<'a> {
-    transaction: &'a Transaction<'a>,
-    last_position: &'a mut u64,
-    sequences: &'a mut HashMap<i64, u64>,
-    types: &'a mut HashMap<ByteString, i64>,
-    time: i64,
-}
-
-impl Tables<'_> {
-    fn append(
-        &mut self,
-        append: &Append,
-        numbers: &mut Vec<(Arc<EntityRef>, i64)>,
-    ) -> rusqlite::Result<Answer> {
-        let known = match append.entity.number() {
-            Some(number) => Some(number),
-            None => self.find(&append.entity)?,
-        };
-        let actual = match known {
-            Some(number) => self.sequence(number)?,
-            None => 0,
-        };
-        if actual != append.after {
-            let (entity, expected) = (append.entity.key().clone(), append.after);
-            return Ok(Err(StoreError::Conflict {
-                entity,
-                expected,
-                actual,
-            }));
-        }
-        if append.events.is_empty() {
-            return Ok(Ok(actual));
-        }
-        let number = match known {
-            Some(number) => number,
-            None => self.insert(&append.entity)?,
-        };
-        if append.entity.number().is_none() {
-            numbers.push((Arc::clone(&append.entity), number));
-        }
-        let mut sequence = actual;
-        for event in &append.events {
-            sequence += 1;
-            self.event(number, sequence, event)?;
-        }
-        if let Some(snapshot) = &append.snapshot {
-            self.snapshot(number, sequence, snapshot)?;
-        }
-        if self.sequences.len() >= REMEMBERED {
-            self.sequences.clear();
-        }
-        self.sequences.insert(number, sequence);
-        Ok(Ok(sequence))
-    }
-
-    fn find(&self, entity: &EntityRef) -> rusqlite::Result<Option<i64>> {
-        find_entity(self.transaction, entity)
-    }
-
-    fn insert(&self, entity: &EntityRef) -> rusqlite::Result<i64> {
-        let key = entity.key();
-        self.transaction
-            .prepare_cached("INSERT INTO entity (persistence_id, entity_id) VALUES (?1, ?2)")?
-            .insert((&*key.persistence_id, &*key.entity_id))
-    }
-
-    fn sequence(&self, number: i64) -> rusqlite::Result<u64> {
-        if let Some(&sequence) = self.sequences.get(&number) {
-            return Ok(sequence);
-        }
-        self.transaction
-            .prepare_cached("SELECT coalesce(max(sequence), 0) FROM event WHERE entity = ?1")?
-            .query_row([number], |row| row.get(0))
-    }
-
-    fn event(&mut self, number: i64, sequence: u64, event: &Any) -> rusqlite::Result<()> {
-        let payload_type = self.payload_type(&event.type_url)?;
-        *self.last_position += 1;
-        let checksum = record::checksum(number, sequence, payload_type, &event.value);
-        self.transaction
-            .prepare_cached(
-                "INSERT INTO event (position, entity, sequence, type, payload, time, checksum)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            )?
-            .execute((
-                *self.last_position,
-                number,
-                sequence,
-                payload_type,
-                &*event.value,
-                self.time,
-                checksum,
-            ))?;
-        Ok(())
-    }
-
-    fn snapshot(&mut self, number: i64, sequence: u64, snapshot: &Any) -> rusqlite::Result<()> {
-        let payload_type = self.payload_type(&snapshot.type_url)?;
-        let checksum = record::checksum(number, sequence, payload_type, &snapshot.value);
-        self.transaction
-            .prepare_cached(
-                "INSERT OR REPLACE INTO snapshot (entity, sequence, type, payload, time, checksum)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?
-            .execute((
-                number,
-                sequence,
-                payload_type,
-                &*snapshot.value,
-                self.time,
-                checksum,
-            ))?;
-        Ok(())
-    }
-
-    /// A service stores few types, so that all of them are remembered.
-    fn payload_type(&mut self, url: &ByteString) -> rusqlite::Result<i64> {
-        if let Some(&number) = self.types.get(url) {
-            return Ok(number);
-        }
-        let found = self
-            .transaction
-            .prepare_cached("SELECT id FROM payload_type WHERE url = ?1")?
-            .query_row([&**url], |row| row.get(0))
-            .optional()?;
-        let number = match found {
-            Some(number) => number,
-            None => self
-                .transaction
-                .prepare_cached("INSERT INTO payload_type (url) VALUES (?1)")?
-                .insert([&**url])?,
-        };
-        // A copy of its own: a slice would keep the request that it arrived in.
-        self.types.insert(ByteString::from(url.to_string()), number);
-        Ok(number)
-    }
-}
-
-/// The number of an entity that has events.
-pub(super) fn find_entity(
-    connection: &Connection,
-    entity: &EntityRef,
-) -> rusqlite::Result<Option<i64>> {
-    let key = entity.key();
-    connection
-        .prepare_cached("SELECT id FROM entity WHERE persistence_id = ?1 AND entity_id = ?2")?
-        .query_row((&*key.persistence_id, &*key.entity_id), |row| row.get(0))
-        .optional()
+/// Whether the others of a group may succeed without the one that caused it.
+fn concerns_one(error: &rusqlite::Error) -> bool {
+    is_damage(error) || error.sqlite_error_code() == Some(ErrorCode::TooBig)
 }
 
 fn is_failed_sync(error: &rusqlite::Error) -> bool {
