@@ -4,6 +4,59 @@
 //! its journal inside. The same binary speaks the Cloudstate protocol 0.2, so that it also runs unchanged behind a
 //! Cloudstate proxy.
 //!
+//! ```no_run
+//! use cloudstate::prelude::*;
+//!
+//! mod pb {
+//!     // In a service with a build script: `cloudstate::include_proto!("shop");`
+//! #   include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/ui/shop.rs"));
+//! }
+//!
+//! /// A cart: what is in it, in the order in which it was put there.
+//! #[event_sourced_entity(service = pb::Cart, persistence_id = "cart", snapshot_every = 100)]
+//! #[derive(Default)]
+//! struct Cart {
+//!     products: Vec<String>,
+//! }
+//!
+//! #[handlers]
+//! impl Cart {
+//!     /// May emit events, and sees the state through the context.
+//!     #[command_handler]
+//!     fn add_item(cart: &mut Context<Self>, item: pb::AddItem) -> Result<(), Failure> {
+//!         ensure!(!cart.products.contains(&item.product), "{} is in the cart", item.product);
+//!         cart.emit(pb::ItemAdded { product: item.product });
+//!         Ok(())
+//!     }
+//!
+//!     /// Takes `&self`, so it is a query.
+//!     #[command_handler]
+//!     fn get_cart(&self) -> pb::Contents {
+//!         pb::Contents { products: self.products.clone() }
+//!     }
+//!
+//!     #[event_handler]
+//!     fn item_added(&mut self, event: pb::ItemAdded) {
+//!         self.products.push(event.product);
+//!     }
+//!
+//!     #[snapshot]
+//!     fn save(&self) -> pb::Saved {
+//!         pb::Saved { products: self.products.clone() }
+//!     }
+//!
+//!     #[snapshot_handler]
+//!     fn restore(&mut self, saved: pb::Saved) {
+//!         self.products = saved.products;
+//!     }
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> cloudstate::Result<()> {
+//!     cloudstate::run().await
+//! }
+//! ```
+//!
 //! # How it reads
 //!
 //! A service is declared in a `.proto` file, which the build script compiles; [`include_proto!`] brings its messages in. An
