@@ -150,7 +150,8 @@ impl Config {
         files: &[&Path],
         sources: &Sources,
     ) -> Result<BTreeMap<String, Vec<u8>>, Error> {
-        if !self.cloudstate.starts_with("::") && !self.cloudstate.starts_with("crate") {
+        let root = self.cloudstate.split("::").next();
+        if !matches!(root, Some("" | "crate")) {
             return Err(Error::new(format!(
                 "cloudstate_path: `{}` must start with `::` or `crate::`",
                 self.cloudstate

@@ -242,3 +242,32 @@ fn a_file_brings_its_own_directory_as_include_path() {
             .exists()
     );
 }
+
+#[test]
+fn a_file_of_the_users_takes_precedence_over_the_built_in_one() {
+    let root = tempfile::tempdir().unwrap();
+    let api = root.path().join("google/api");
+    fs::create_dir_all(&api).unwrap();
+    fs::write(
+        api.join("httpbody.proto"),
+        "syntax = \"proto3\"; package google.api; message HttpBody { bytes data = 2; } message Extra {}",
+    )
+    .unwrap();
+    fs::write(
+        root.path().join("own.proto"),
+        "syntax = \"proto3\"; package own; import \"google/api/httpbody.proto\";
+         message Holder { google.api.HttpBody body = 1; google.api.Extra extra = 2; }",
+    )
+    .unwrap();
+    cloudstate_build::configure()
+        .include(root.path())
+        .out_dir(root.path())
+        .compile(&["own.proto"])
+        .unwrap();
+    let own = fs::read_to_string(root.path().join("own.rs")).unwrap();
+    assert!(own.contains("::cloudstate::protocol::google::api::HttpBody"));
+    // What the product does not have is generated, and found by prost's path between packages.
+    assert!(own.contains("super::google::api::Extra"));
+    let api = fs::read_to_string(root.path().join("google.api.rs")).unwrap();
+    assert!(api.contains("pub struct Extra") && !api.contains("pub struct HttpBody"));
+}

@@ -167,15 +167,17 @@ fn a_message_that_would_hide_the_rpc_markers_is_refused() {
 
 #[test]
 fn a_relative_crate_path_is_refused() {
-    let error = cloudstate_build::configure()
-        .cloudstate_path("cloudstate")
-        .out_dir("unused")
-        .compile(&["unused.proto"])
-        .unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "cloudstate_path: `cloudstate` must start with `::` or `crate::`"
-    );
+    for path in ["cloudstate", "crates::cloudstate"] {
+        let error = cloudstate_build::configure()
+            .cloudstate_path(path)
+            .out_dir("unused")
+            .compile(&["unused.proto"])
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("cloudstate_path: `{path}` must start with `::` or `crate::`")
+        );
+    }
 }
 
 #[test]

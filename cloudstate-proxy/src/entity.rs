@@ -4,81 +4,29 @@
 
 pub(crate) mod event_sourced;
 mod inbox;
+mod respond;
 
 use std::sync::Arc;
 
 use bytestring::ByteString;
-use cloudstate_protocol::cloudstate::SideEffect;
 use dashmap::{DashMap, Entry};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    call::{Call, CallError, Outcome},
-    catalog::{Method, Service},
+    call::{Call, CallError},
+    catalog::Service,
     settings::Settings,
 };
 
 pub(crate) use inbox::Inbox;
+pub(crate) use respond::{Abandoned, Respond};
 
 /// A command on its way to an entity, with the way back.
 #[derive(Debug)]
 pub(crate) struct Envelope {
     pub(crate) call: Call,
     pub(crate) respond: Respond,
-}
-
-/// The way back to a caller.
-#[derive(Debug)]
-pub(crate) struct Respond {
-    caller: oneshot::Sender<Result<Outcome, CallError>>,
-    method: Arc<Method>,
-    abandoned: mpsc::UnboundedSender<Abandoned>,
-}
-
-/// The outcome of a command whose caller has gone away: its events are stored, so its side effects are still due.
-#[derive(Debug)]
-pub(crate) struct Abandoned {
-    pub(crate) method: Arc<Method>,
-    pub(crate) effects: Vec<SideEffect>,
-}
-
-impl Respond {
-    /// A way back, and where the outcome arrives.
-    ///
-    /// The channel of abandoned outcomes needs no bound of its own: each was a request in progress.
-    pub(crate) fn new(
-        method: Arc<Method>,
-        abandoned: mpsc::UnboundedSender<Abandoned>,
-    ) -> (Self, oneshot::Receiver<Result<Outcome, CallError>>) {
-        let (caller, outcome) = oneshot::channel();
-        (
-            Self {
-                caller,
-                method,
-                abandoned,
-            },
-            outcome,
-        )
-    }
-
-    /// Whether the caller has gone away.
-    pub(crate) fn is_abandoned(&self) -> bool {
-        self.caller.is_closed()
-    }
-
-    /// Answers the caller, or hands on what is still to be done where there is none.
-    pub(crate) fn send(self, result: Result<Outcome, CallError>) {
-        if let Err(Ok(outcome)) = self.caller.send(result)
-            && !outcome.effects.is_empty()
-        {
-            // Fails only when the router is gone, and the process with it.
-            let _ = self.abandoned.send(Abandoned {
-                method: self.method,
-                effects: outcome.effects,
-            });
-        }
-    }
 }
 
 /// What all live entities of a process share: their number is bounded, and they stop together.

@@ -8,15 +8,12 @@
 
 pub mod call;
 pub mod catalog;
-pub mod command_line;
 pub mod discovery;
 mod entity;
 mod frontend;
-pub mod logging;
 mod proxy;
 pub mod router;
 mod settings;
-pub mod shutdown;
 pub mod store;
 pub mod transcoding;
 pub mod user_function;
@@ -24,4 +21,4 @@ mod welcome;
 pub mod wire;
 
 pub use proxy::{Proxy, StartError};
-pub use settings::{Settings, parse_duration};
+pub use settings::Settings;

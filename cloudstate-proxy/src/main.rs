@@ -1,26 +1,22 @@
 //! The sidecar: a proxy for a user function in another process.
 
-use std::{process::ExitCode, sync::Arc};
+use std::{error::Error, future::Future, net::Ipv6Addr, process::ExitCode, sync::Arc};
 
-use clap::Parser;
-use cloudstate_proxy::{
-    Proxy, Settings, command_line, logging, shutdown,
-    user_function::{UserFunctionError, remote::RemoteUserFunction},
-};
+use clap::Args;
+use cloudstate_process::{Program, until_stopped, value};
+use cloudstate_proxy::{Proxy, Settings, user_function::remote::RemoteUserFunction};
 
-/// Serves a Cloudstate user function, in any language, to gRPC and HTTP clients, and keeps what it stores.
-#[derive(Debug, Parser)]
-#[command(name = "cloudstate-proxy", version, after_help = AFTER_HELP)]
+#[derive(Args, Debug)]
+// The sidecar stands beside a service that others call; an embedded proxy may be on somebody's desk.
+#[command(mut_arg("http_host", |host| host.default_value("0.0.0.0")))]
 struct Arguments {
-    #[command(flatten)]
-    settings: Settings,
-
-    /// Where the user function listens.
+    /// Host name or address of the user function.
     #[arg(
         long,
         env = "USER_FUNCTION_HOST",
         value_name = "HOST",
         default_value = "127.0.0.1",
+        value_parser = parse_host,
         help_heading = "User function"
     )]
     user_function_host: String,
@@ -31,6 +27,7 @@ struct Arguments {
         env = "USER_FUNCTION_PORT",
         value_name = "PORT",
         default_value = "8080",
+        value_parser = parse_dialled_port,
         help_heading = "User function"
     )]
     user_function_port: u16,
@@ -42,57 +39,111 @@ struct Arguments {
         help_heading = "User function"
     )]
     entity_metadata: bool,
+
+    #[command(flatten)]
+    settings: Settings,
 }
-
-const AFTER_HELP: &str = "\
-Example, with a user function on port 8080 and everything kept in ./journal:
-  USER_FUNCTION_PORT=8080 cloudstate-proxy --store ./journal
-
-RUST_LOG sets what is logged, for instance RUST_LOG=info,cloudstate_proxy=debug.
-A bad setting ends the program with exit code 78 before a port is bound.";
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let arguments: Arguments = match command_line::parse(|command| {
-        command.mut_arg("http_host", |host| host.default_value("0.0.0.0"))
-    }) {
+    let arguments = match program().begin() {
         Ok(arguments) => arguments,
-        Err(code) => return code,
+        Err(code) => return code.into(),
     };
-    logging::init();
-    match run(arguments).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
+    match until_stopped(|signal| run(arguments, signal)).await {
+        Some(Ok(())) | None => ExitCode::SUCCESS,
+        Some(Err(error)) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
+fn program() -> Program {
+    let example = |line: &str, effect: &str| (line.to_owned(), effect.to_owned());
+    Program {
+        name: env!("CARGO_BIN_NAME").into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        about: "Serves a Cloudstate user function, in any language, to gRPC and HTTP clients, and keeps what it stores."
+            .into(),
+        examples: vec![
+            example(
+                "cloudstate-proxy",
+                "serve the user function on port 8080 to clients on port 9000, store in ./data/<service>",
+            ),
+            example(
+                "USER_FUNCTION_HOST=carts USER_FUNCTION_PORT=8090 cloudstate-proxy --store /var/lib/carts",
+                "serve a user function on another machine, and store in a directory of your own",
+            ),
+            example(
+                "cloudstate-proxy --store memory --http-port 0",
+                "store nothing, and pick a free port",
+            ),
+        ],
+    }
+}
+
+async fn run(
+    arguments: Arguments,
+    mut shutdown: impl Future<Output = ()> + Unpin,
+) -> Result<(), Box<dyn Error>> {
     let Arguments {
-        settings,
         user_function_host: host,
         user_function_port: port,
         entity_metadata,
+        settings,
     } = arguments;
-    let user_function = connect(&host, port, &settings, entity_metadata)?;
+    let max_message_size = settings.max_message_size.get();
+    let user_function = RemoteUserFunction::new(&host, port, max_message_size, entity_metadata)?;
     tracing::info!(%host, port, "looking for the user function");
-    let started = tokio::select! {
-        started = Proxy::start(Arc::new(user_function), &settings) => started,
-        () = shutdown::signal() => return Ok(()),
+    let proxy = tokio::select! {
+        started = Proxy::start(Arc::new(user_function), &settings) => started?,
+        () = &mut shutdown => return Ok(()),
     };
-    let proxy = started?;
     proxy.announce();
-    shutdown::signal().await;
+    shutdown.await;
     Ok(proxy.stop().await?)
 }
 
-fn connect(
-    host: &str,
-    port: u16,
-    settings: &Settings,
-    metadata: bool,
-) -> Result<RemoteUserFunction, UserFunctionError> {
-    RemoteUserFunction::new(host, port, settings.max_message_size.get(), metadata)
+/// Reads what can be dialled: a host name or an address. Whether it is there shows when it is dialled.
+fn parse_host(text: &str) -> Result<String, &'static str> {
+    let is_name = !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+    if is_name || text.parse::<Ipv6Addr>().is_ok() {
+        Ok(text.into())
+    } else {
+        Err("write a host name or an IP address, without a scheme and without a port")
+    }
+}
+
+/// Nobody listens on port 0.
+fn parse_dialled_port(text: &str) -> Result<u16, &'static str> {
+    match value::port(text) {
+        Ok(port) if port > 0 => Ok(port),
+        Ok(_) | Err(_) => Err("write a number from 1 to 65535"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args, Command};
+
+    use super::{Arguments, parse_host};
+
+    #[test]
+    fn flags_are_consistent() {
+        Arguments::augment_args(Command::new("proxy")).debug_assert();
+    }
+
+    #[test]
+    fn a_host_is_a_name_or_an_address() {
+        for good in ["localhost", "user_function.local", "10.0.0.1", "::1"] {
+            assert_eq!(parse_host(good).as_deref(), Ok(good));
+        }
+        for bad in ["", "http://carts", "carts:8080", "a b", "me@carts", "[::1]"] {
+            assert!(parse_host(bad).is_err(), "{bad}");
+        }
+    }
 }

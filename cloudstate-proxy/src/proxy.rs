@@ -76,17 +76,10 @@ impl Proxy {
 
     /// Prints what [`welcome`](Self::welcome) says, and the line that programs wait for, on stdout.
     pub fn announce(&self) {
-        use std::io::Write;
-        let ready = format!(
-            "{}cloudstate ready on http://{}\n",
-            self.welcome,
-            self.address()
-        );
-        let mut stdout = io::stdout().lock();
-        // Nobody may be reading; that is no reason not to serve.
-        let _ = stdout
-            .write_all(ready.as_bytes())
-            .and_then(|()| stdout.flush());
+        let (welcome, address) = (&self.welcome, self.address());
+        cloudstate_process::announce(format_args!(
+            "{welcome}cloudstate ready on http://{address}\n"
+        ));
     }
 
     /// Accepts nothing more, finishes what is in progress for as long as the drain timeout allows, and closes the store.

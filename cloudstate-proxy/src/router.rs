@@ -154,8 +154,7 @@ impl Router {
                 LiveEntities::submit(host, id, Envelope { call, respond });
             }
         }
-        // The sender is dropped unanswered only when the process stops under the entity.
-        outcome.await.unwrap_or_else(|_| Err(CallError::stopping()))
+        outcome.await
     }
 
     fn answer(&self, method: &Method, reply: Reply) -> Result<Answer, CallError> {

@@ -3,11 +3,14 @@
 use std::{net::IpAddr, num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::Args;
+use cloudstate_process::value;
 
 use crate::store::StoreLocation;
 
 /// The settings that an embedded proxy and the sidecar share.
 #[derive(Args, Clone, Debug)]
+// Settings flattened into others would be a second group of this name.
+#[group(skip)]
 pub struct Settings {
     /// Address on which clients are served: gRPC and HTTP/JSON on one port.
     #[arg(
@@ -15,6 +18,7 @@ pub struct Settings {
         env = "HTTP_HOST",
         value_name = "ADDRESS",
         default_value = "127.0.0.1",
+        value_parser = value::address,
         help_heading = "Serving"
     )]
     pub http_host: IpAddr,
@@ -25,6 +29,7 @@ pub struct Settings {
         env = "HTTP_PORT",
         value_name = "PORT",
         default_value = "9000",
+        value_parser = value::port,
         help_heading = "Serving"
     )]
     pub http_port: u16,
@@ -35,6 +40,7 @@ pub struct Settings {
         env = "CLOUDSTATE_MAX_MESSAGE_SIZE",
         value_name = "BYTES",
         default_value = "12582912",
+        value_parser = value::count,
         help_heading = "Limits"
     )]
     pub max_message_size: NonZeroUsize,
@@ -45,6 +51,7 @@ pub struct Settings {
         env = "CLOUDSTATE_MAX_REQUESTS",
         value_name = "COUNT",
         default_value = "10000",
+        value_parser = value::count,
         help_heading = "Limits"
     )]
     pub max_requests: NonZeroUsize,
@@ -55,6 +62,7 @@ pub struct Settings {
         env = "CLOUDSTATE_MAX_CONNECTIONS",
         value_name = "COUNT",
         default_value = "10000",
+        value_parser = value::count,
         help_heading = "Limits"
     )]
     pub max_connections: NonZeroUsize,
@@ -65,6 +73,7 @@ pub struct Settings {
         env = "CLOUDSTATE_MAX_WAITING_COMMANDS",
         value_name = "COUNT",
         default_value = "1000",
+        value_parser = value::count,
         help_heading = "Limits"
     )]
     pub max_waiting_commands: NonZeroUsize,
@@ -75,6 +84,7 @@ pub struct Settings {
         env = "CLOUDSTATE_MAX_LIVE_ENTITIES",
         value_name = "COUNT",
         default_value = "1000000",
+        value_parser = value::count,
         help_heading = "Limits"
     )]
     pub max_live_entities: NonZeroUsize,
@@ -85,7 +95,7 @@ pub struct Settings {
         env = "CLOUDSTATE_PASSIVATE_AFTER",
         value_name = "DURATION",
         default_value = "30s",
-        value_parser = parse_duration,
+        value_parser = value::duration,
         help_heading = "Entities"
     )]
     pub passivate_after: Duration,
@@ -96,14 +106,13 @@ pub struct Settings {
         env = "CLOUDSTATE_COMMAND_TIMEOUT",
         value_name = "DURATION",
         default_value = "60s",
-        value_parser = parse_duration,
+        value_parser = value::duration,
         help_heading = "Entities"
     )]
     pub command_timeout: Duration,
 
-    /// Where events and snapshots are kept: `memory`, a directory, or `file:DIRECTORY`.
-    ///
-    /// [default: ./data/<service>]
+    /// Where events and snapshots are kept: `memory`, a directory, or `file:DIRECTORY`; not set, it is
+    /// `./data/<service>`.
     #[arg(
         long,
         env = "CLOUDSTATE_STORE",
@@ -119,7 +128,7 @@ pub struct Settings {
         env = "CLOUDSTATE_DRAIN_TIMEOUT",
         value_name = "DURATION",
         default_value = "10s",
-        value_parser = parse_duration,
+        value_parser = value::duration,
         help_heading = "Serving"
     )]
     pub drain_timeout: Duration,
@@ -134,55 +143,21 @@ impl Settings {
     }
 }
 
-/// Reads `250ms`, `30s`, `5m` or `1h`.
-///
-/// # Errors
-/// The text is something else, or no time at all.
-pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let digits = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let milliseconds_per_unit = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        _ => return Err("write a whole number and a unit, such as 250ms, 30s, 5m or 1h".into()),
-    };
-    match number
-        .parse::<u64>()
-        .ok()
-        .and_then(|number| number.checked_mul(milliseconds_per_unit))
-    {
-        Some(milliseconds) if milliseconds > 0 => Ok(Duration::from_millis(milliseconds)),
-        Some(_) | None => {
-            Err("the duration must be positive, and short enough to count in milliseconds".into())
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use clap::{Args, Command};
 
-    use super::parse_duration;
+    use super::Settings;
 
     #[test]
-    fn durations_have_a_number_and_a_unit() {
-        assert_eq!(parse_duration("250ms"), Ok(Duration::from_millis(250)));
-        assert_eq!(parse_duration("5m"), Ok(Duration::from_secs(300)));
-        for bad in [
-            "",
-            "5",
-            "s",
-            "0s",
-            "-1s",
-            "1.5s",
-            "5 s",
-            "99999999999999999h",
-        ] {
-            assert!(parse_duration(bad).is_err(), "{bad}");
+    fn every_setting_has_a_variable_a_description_and_a_heading() {
+        let command = Settings::augment_args(Command::new("proxy"));
+        for argument in command.get_arguments() {
+            let name = argument.get_id();
+            assert!(argument.get_env().is_some(), "{name}");
+            assert!(argument.get_help().is_some(), "{name}");
+            assert!(argument.get_help_heading().is_some(), "{name}");
         }
+        command.debug_assert();
     }
 }

@@ -24,6 +24,7 @@ pub trait Payload: Sized {
     fn decode(bytes: Bytes) -> Result<Self, DecodeError>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<M: Message + Name + Default> Payload for M {
     fn type_url() -> ByteString {
         format!(

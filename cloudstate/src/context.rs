@@ -4,7 +4,7 @@ use std::{fmt, mem, ops::Deref};
 
 use cloudstate_protocol::{Any, cloudstate as wire};
 
-use crate::{EntityId, EventSourcedEntity, Handlers, Handles, Payload, ReplayError, SideEffect};
+use crate::{EntityId, EventOf, EventSourcedEntity, Handlers, ReplayError, SideEffect};
 
 /// The entity while it handles a command.
 ///
@@ -36,12 +36,9 @@ impl<E: EventSourcedEntity> Context<E> {
     ///
     /// The reply leaves only when the event is durable. If the handler fails afterwards, the event is not stored and the
     /// state is as it was before the command. Compiles only for events that the entity has an `#[event_handler]` for.
-    pub fn emit<V: Payload>(&mut self, event: V)
-    where
-        E: Handles<V>,
-    {
+    pub fn emit<V: EventOf<E>>(&mut self, event: V) {
         self.events.push(Any {
-            type_url: E::type_url().clone(),
+            type_url: V::stored_type_url().clone(),
             value: event.encode(),
         });
         self.sequence += 1;
@@ -49,7 +46,7 @@ impl<E: EventSourcedEntity> Context<E> {
             entity_id: &self.entity_id,
             sequence: self.sequence,
         };
-        self.state.apply(event, &context);
+        event.apply_to(&mut self.state, &context);
     }
 
     /// Starts another command once this one has succeeded and its events are durable.

@@ -45,6 +45,11 @@ impl fmt::Display for EntityId {
 }
 
 /// An entity type of any kind.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an entity",
+    label = "has no `#[event_sourced_entity]`",
+    note = "write `#[event_sourced_entity(service = ..)]` above `struct {Self}`"
+)]
 pub trait Entity: Sized + Send + 'static {
     /// The service that it implements.
     type Service: Service;
@@ -69,7 +74,8 @@ pub trait EventSourcedEntity: Entity {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be created from nothing",
     label = "does not implement `Default`",
-    note = "write `#[derive(Default)]` above `struct {Self}`"
+    note = "write `#[derive(Default)]` above `struct {Self}`",
+    note = "or write `register = false` in its attribute, and pass it to `Cloudstate::register_with`"
 )]
 pub trait Create: Sized {
     /// The state before the first event.
@@ -123,6 +129,29 @@ pub trait Handles<V: Payload>: EventSourcedEntity {
 
     /// Runs the event handler.
     fn apply(&mut self, event: V, context: &EventContext<'_>);
+}
+
+/// A type of event that `E` has a handler for: every `V` where `E` is [`Handles<V>`](Handles).
+///
+/// The same fact with the event in front, because the compiler then takes the event's type from the event. From the one
+/// event that an entity handles it would conclude that every event must be of that type, and report a type mismatch
+/// where a handler is missing.
+pub trait EventOf<E>: Payload {
+    /// [`Handles::type_url`].
+    fn stored_type_url() -> &'static ByteString;
+
+    /// [`Handles::apply`].
+    fn apply_to(self, state: &mut E, context: &EventContext<'_>);
+}
+
+impl<E: Handles<V>, V: Payload> EventOf<E> for V {
+    fn stored_type_url() -> &'static ByteString {
+        E::type_url()
+    }
+
+    fn apply_to(self, state: &mut E, context: &EventContext<'_>) {
+        state.apply(self, context);
+    }
 }
 
 /// An entity with `#[snapshot]` and `#[snapshot_handler]`, which agree on one type.

@@ -59,8 +59,6 @@ pub(crate) enum Kind {
         entity: &'static str,
         source_location: String,
     },
-    #[error("{0}")]
-    Setting(String),
     #[error("cannot listen on {host}:{port} (HOST, PORT)")]
     Bind {
         host: String,
@@ -75,16 +73,6 @@ pub(crate) enum Kind {
     #[cfg(feature = "embedded")]
     #[error("the store was not closed in good order")]
     Stop(#[source] cloudstate_proxy::store::StoreError),
-}
-
-impl Error {
-    /// Exit code for a program that decides about its end itself: 78 (`EX_CONFIG`) for a bad setting, 1 otherwise.
-    pub fn exit_code(&self) -> u8 {
-        match self.0 {
-            Kind::Setting(_) => 78,
-            _ => 1,
-        }
-    }
 }
 
 impl fmt::Debug for Error {

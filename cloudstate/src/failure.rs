@@ -64,3 +64,28 @@ impl From<&str> for Failure {
         Self::new(description)
     }
 }
+
+/// Refuses a command unless a condition holds: returns [`Failure`] with a formatted text from the handler.
+///
+/// ```
+/// use cloudstate::{Failure, ensure};
+///
+/// fn check(quantity: i32) -> Result<(), Failure> {
+///     ensure!(quantity > 0, "quantity must be positive, not {quantity}");
+///     Ok(())
+/// }
+/// assert_eq!(check(-1).unwrap_err().description(), "quantity must be positive, not -1");
+/// assert_eq!(check(1), Ok(()));
+/// ```
+///
+/// The function may return any error that is `From<Failure>`.
+#[macro_export]
+macro_rules! ensure {
+    ($condition:expr, $($text:tt)+) => {
+        if !$condition {
+            return ::core::result::Result::Err(::core::convert::Into::into(
+                $crate::Failure::new(::std::format!($($text)+)),
+            ));
+        }
+    };
+}

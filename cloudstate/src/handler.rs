@@ -127,6 +127,20 @@ where
     R: Rpc<Shape = Unary>,
     T: IntoReply<R>,
 {
+    one_to_one(context, command, handler)
+}
+
+/// As [`unary`], for callers that have checked the shape.
+pub(crate) fn one_to_one<E, R, T>(
+    context: &mut Context<E>,
+    command: Incoming,
+    handler: impl FnOnce(&mut Context<E>, &mut Call<'_, R>) -> T,
+) -> Handled
+where
+    E: EventSourcedEntity,
+    R: Rpc,
+    T: IntoReply<R>,
+{
     let request = match R::Request::decode(command.payload) {
         Ok(request) => request,
         Err(error) => return Handled::Undecodable(error),

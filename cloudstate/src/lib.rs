@@ -4,6 +4,59 @@
 //! its journal inside. The same binary speaks the Cloudstate protocol 0.2, so that it also runs unchanged behind a
 //! Cloudstate proxy.
 //!
+//! ```no_run
+//! use cloudstate::prelude::*;
+//!
+//! mod pb {
+//!     // In a service with a build script: `cloudstate::include_proto!("shop");`
+//! #   include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/ui/shop.rs"));
+//! }
+//!
+//! /// A cart: what is in it, in the order in which it was put there.
+//! #[event_sourced_entity(service = pb::Cart, persistence_id = "cart", snapshot_every = 100)]
+//! #[derive(Default)]
+//! struct Cart {
+//!     products: Vec<String>,
+//! }
+//!
+//! #[handlers]
+//! impl Cart {
+//!     /// May emit events, and sees the state through the context.
+//!     #[command_handler]
+//!     fn add_item(cart: &mut Context<Self>, item: pb::AddItem) -> Result<(), Failure> {
+//!         ensure!(!cart.products.contains(&item.product), "{} is in the cart", item.product);
+//!         cart.emit(pb::ItemAdded { product: item.product });
+//!         Ok(())
+//!     }
+//!
+//!     /// Takes `&self`, so it is a query.
+//!     #[command_handler]
+//!     fn get_cart(&self) -> pb::Contents {
+//!         pb::Contents { products: self.products.clone() }
+//!     }
+//!
+//!     #[event_handler]
+//!     fn item_added(&mut self, event: pb::ItemAdded) {
+//!         self.products.push(event.product);
+//!     }
+//!
+//!     #[snapshot]
+//!     fn save(&self) -> pb::Saved {
+//!         pb::Saved { products: self.products.clone() }
+//!     }
+//!
+//!     #[snapshot_handler]
+//!     fn restore(&mut self, saved: pb::Saved) {
+//!         self.products = saved.products;
+//!     }
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> cloudstate::Result<()> {
+//!     cloudstate::run().await
+//! }
+//! ```
+//!
 //! # How it reads
 //!
 //! A service is declared in a `.proto` file, which the build script compiles; [`include_proto!`] brings its messages in. An
@@ -37,7 +90,7 @@
 //! | `embedded` (default) | the proxy inside the process: [`run`] serves clients and stores events; without it a program only serves a proxy in another process, and does without the journal's code |
 
 mod codec;
-mod command_line;
+mod completeness;
 mod context;
 mod descriptors;
 mod discovery;
@@ -47,22 +100,27 @@ mod event_sourced;
 mod failure;
 pub mod handler;
 mod in_process;
-mod logging;
 mod metadata;
+pub mod prelude;
+mod private;
 mod registry;
 mod reply;
 mod run;
 mod server;
 pub mod service;
 mod settings;
-mod shutdown;
 mod user_function;
 
+pub use cloudstate_macros::{
+    command_handler, event_handler, event_sourced_entity, handlers, snapshot, snapshot_handler,
+};
+pub use cloudstate_process::shutdown_signal;
 pub use cloudstate_protocol::{self as protocol, Any};
 pub use codec::Payload;
 pub use context::{Context, EventContext};
 pub use entity::{
-    Create, Entity, EntityId, EventSourcedEntity, Handlers, Handles, ReplayError, Snapshots,
+    Create, Entity, EntityId, EventOf, EventSourcedEntity, Handlers, Handles, ReplayError,
+    Snapshots,
 };
 pub use error::{Error, Result};
 pub use failure::Failure;
@@ -74,13 +132,20 @@ pub use reply::{Forward, Reply, SideEffect};
 pub use run::run;
 pub use service::{Rpc, Service};
 pub use settings::{Role, Settings};
-pub use shutdown::shutdown_signal;
 pub use user_function::UserFunction;
 
 /// What the macros' code names and nobody else does; it changes without notice.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::registry::Registration;
+    pub use crate::{
+        completeness::{check_complete, name_of},
+        private::{
+            ServedByOneEntity, dispatch, no_handler, replay, restore_snapshot, take_snapshot,
+            takes_snapshots,
+        },
+        registry::Registration,
+    };
+    pub use bytestring::ByteString;
     pub use inventory;
 }
 

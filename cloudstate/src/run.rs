@@ -1,22 +1,11 @@
 //! Runs a service, in the shape that its settings ask for.
 
-use std::{
-    env,
-    fmt::Display,
-    future::Future,
-    io::{self, Write},
-    net::SocketAddr,
-};
+use std::{future::Future, net::SocketAddr};
 
+use cloudstate_process::{Program, announce, until_stopped};
 use tokio::net::TcpListener;
 
-use crate::{
-    Cloudstate, Result, Role, Settings, UserFunction,
-    command_line::{self, NoSettings, Program},
-    error::Kind,
-    logging, server,
-    shutdown::Signals,
-};
+use crate::{Cloudstate, Result, Role, Settings, UserFunction, error::Kind, server};
 
 /// Runs every annotated entity of this program as a service: `Cloudstate::registered().run()`.
 ///
@@ -46,30 +35,13 @@ impl Cloudstate {
     /// # Errors
     /// As [`run_until`](Self::run_until); returned from `main` they give exit code 1.
     pub async fn run(self) -> Result<()> {
-        let settings = match self.settings() {
+        let settings = match self.program().begin() {
             Ok(settings) => settings,
-            Err(NoSettings::Asked(answer)) => end_with_answer(&answer.ansi()),
-            Err(NoSettings::Bad(kind)) => end_with_bad_setting(&kind),
+            Err(code) => end(code),
         };
-        if let Err(kind) = logging::init() {
-            end_with_bad_setting(&kind);
-        }
-        let (mut signals, mut more_signals) = (Signals::listen(), Signals::listen());
-        let first_signal = async {
-            signals.next().await;
-            tracing::info!("stopping, once what is in progress is done");
-        };
-        let second_signal = async {
-            more_signals.next().await;
-            more_signals.next().await;
-        };
-        tokio::select! {
-            result = self.run_until(settings, first_signal) => result,
-            () = second_signal => {
-                tracing::warn!("stopped at once, with requests still in progress");
-                Ok(())
-            }
-        }
+        until_stopped(|signal| self.run_until(settings, signal))
+            .await
+            .unwrap_or(Ok(()))
     }
 
     /// Runs the service until `shutdown` resolves, then stops it in order.
@@ -92,14 +64,43 @@ impl Cloudstate {
         }
     }
 
-    fn settings(&self) -> Result<Settings, NoSettings> {
-        let program = Program {
-            name: self.name(),
-            version: self.version().into(),
-            services: self.services(),
+    fn program(&self) -> Program {
+        let name = self.name();
+        let version = format!(
+            "{} (cloudstate {})",
+            self.version(),
+            env!("CARGO_PKG_VERSION")
+        );
+        let about = match &*self.services() {
+            [] => "Serves nothing: no entity is registered.".into(),
+            services => format!("Serves {}.", services.join(", ")),
         };
-        command_line::read(&program, env::args_os())
+        Program {
+            version: version.trim_start().into(),
+            about,
+            examples: examples(&name),
+            name,
+        }
     }
+}
+
+fn examples(name: &str) -> Vec<(String, String)> {
+    let mut examples = Vec::new();
+    if cfg!(feature = "embedded") {
+        examples.push((
+            name.into(),
+            format!("serve clients on port 9000, store in ./data/{name}"),
+        ));
+        examples.push((
+            format!("{name} --store memory --http-port 0"),
+            "store nothing, and pick a free port".into(),
+        ));
+    }
+    examples.push((
+        format!("CLOUDSTATE_ROLE=user-function HOST=0.0.0.0 {name}"),
+        "serve a Cloudstate proxy on port 8080".into(),
+    ));
+    examples
 }
 
 #[cfg(feature = "embedded")]
@@ -138,12 +139,12 @@ async fn run_user_function(
         port: *port,
         source,
     })?;
-    announce(&user_function, address);
+    announce_user_function(&user_function, address);
     server::serve(user_function, listener, settings.limits(), shutdown).await
 }
 
 /// The socket is bound: a proxy that connects from now on is served.
-fn announce(user_function: &UserFunction, address: SocketAddr) {
+fn announce_user_function(user_function: &UserFunction, address: SocketAddr) {
     let mut text = String::from("Serving a Cloudstate proxy with\n");
     for entity in &user_function.spec().entities {
         text += &format!(
@@ -151,33 +152,16 @@ fn announce(user_function: &UserFunction, address: SocketAddr) {
             entity.service_name, entity.persistence_id
         );
     }
-    print(&format!(
+    announce(format_args!(
         "{text}cloudstate user function ready on http://{address}\n"
     ));
 }
 
-/// Writes to stdout. Nobody may be reading, which is no reason to stop.
-fn print(text: &dyn Display) {
-    let mut stdout = io::stdout().lock();
-    let _ = write!(stdout, "{text}").and_then(|()| stdout.flush());
-}
-
 #[expect(
     clippy::exit,
     clippy::disallowed_methods,
     reason = "nothing is open yet, and `main` can return no other exit code than 1"
 )]
-fn end_with_answer(answer: &dyn Display) -> ! {
-    print(answer);
-    std::process::exit(0)
-}
-
-#[expect(
-    clippy::exit,
-    clippy::disallowed_methods,
-    reason = "nothing is open yet, and `main` can return no other exit code than 1"
-)]
-fn end_with_bad_setting(kind: &Kind) -> ! {
-    eprintln!("error: {kind}");
-    std::process::exit(78)
+fn end(code: u8) -> ! {
+    std::process::exit(code.into())
 }

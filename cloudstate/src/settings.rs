@@ -1,9 +1,11 @@
 //! Every setting of a service: a flag, an environment variable and a default for each.
 
+use std::num::NonZeroUsize;
 #[cfg(not(feature = "embedded"))]
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use cloudstate_process::value;
 
 use crate::server::Limits;
 
@@ -12,7 +14,7 @@ use crate::server::Limits;
 /// A program with a command line of its own flattens them into it (`#[command(flatten)]`) and hands them to
 /// [`Cloudstate::run_until`](crate::Cloudstate::run_until).
 #[derive(Args, Clone, Debug)]
-// The proxy's flattened settings would be a second group of this name.
+// Settings flattened into others would be a second group of this name.
 #[group(skip)]
 pub struct Settings {
     /// What this process is.
@@ -42,7 +44,7 @@ pub struct Settings {
         env = "PORT",
         value_name = "PORT",
         default_value = "8080",
-        value_parser = parse_port,
+        value_parser = value::port,
         help_heading = "Role user-function"
     )]
     pub port: u16,
@@ -53,10 +55,10 @@ pub struct Settings {
         env = "CLOUDSTATE_PROTOCOL_MESSAGE_SIZE",
         value_name = "BYTES",
         default_value = "16777216",
-        value_parser = parse_size,
+        value_parser = value::count,
         help_heading = "Role user-function"
     )]
-    pub protocol_message_size: usize,
+    pub protocol_message_size: NonZeroUsize,
 
     /// The settings of the embedded proxy.
     #[cfg(feature = "embedded")]
@@ -83,19 +85,27 @@ impl Settings {
         #[cfg(not(feature = "embedded"))]
         let drain = Duration::from_secs(10);
         Limits {
-            max_message_size: self.protocol_message_size,
+            max_message_size: self.protocol_message_size.get(),
             drain,
         }
     }
 }
 
-fn parse_port(text: &str) -> Result<u16, &'static str> {
-    text.parse().map_err(|_| "write a number from 0 to 65535")
-}
+#[cfg(test)]
+mod tests {
+    use clap::{Args, Command};
 
-fn parse_size(text: &str) -> Result<usize, &'static str> {
-    match text.parse() {
-        Ok(size) if size > 0 => Ok(size),
-        Ok(_) | Err(_) => Err("write a positive number of bytes"),
+    use super::Settings;
+
+    #[test]
+    fn every_setting_has_a_variable_a_description_and_a_heading() {
+        let command = Settings::augment_args(Command::new("shop"));
+        for argument in command.get_arguments() {
+            let name = argument.get_id();
+            assert!(argument.get_env().is_some(), "{name}");
+            assert!(argument.get_help().is_some(), "{name}");
+            assert!(argument.get_help_heading().is_some(), "{name}");
+        }
+        command.debug_assert();
     }
 }

@@ -1,3 +1,5 @@
+//! Compiles the cart's contract.
+
 fn main() -> Result<(), cloudstate_build::Error> {
     cloudstate_build::configure()
         // The command's fields go into the event, and the state's into the reply.

@@ -7,7 +7,13 @@ use protox::Compiler;
 use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver};
 
 /// The descriptors of one file with this text and of all that it imports.
+#[allow(dead_code, reason = "not every test program uses it")]
 pub(crate) fn compile(text: &str) -> DescriptorPool {
+    DescriptorPool::decode(&descriptor_set(text)[..]).unwrap()
+}
+
+/// The same as a serialized descriptor set.
+pub(crate) fn descriptor_set(text: &str) -> Vec<u8> {
     let mut resolver = ChainFileResolver::new();
     resolver.add(Text(text.to_owned()));
     resolver.add(Bundled);
@@ -15,7 +21,7 @@ pub(crate) fn compile(text: &str) -> DescriptorPool {
     let mut compiler = Compiler::with_file_resolver(resolver);
     compiler.include_imports(true);
     compiler.open_file(Text::NAME).unwrap();
-    DescriptorPool::decode(&compiler.encode_file_descriptor_set()[..]).unwrap()
+    compiler.encode_file_descriptor_set()
 }
 
 /// The descriptor of a message in `everything.proto`.

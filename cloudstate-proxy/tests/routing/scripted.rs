@@ -28,7 +28,8 @@ use futures_util::{FutureExt, Sink, SinkExt, Stream, StreamExt, future::BoxFutur
 use tokio::sync::mpsc;
 
 /// What a stream does next.
-pub enum Say {
+#[allow(clippy::large_enum_variant, reason = "one at a time, in tests")]
+pub(crate) enum Say {
     /// Sends a message.
     Message(Out),
     /// Completes the stream.
@@ -41,7 +42,7 @@ type Script = dyn Fn(&In) -> Say + Send + Sync;
 
 /// What the proxy did, in order.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Seen {
+pub(crate) enum Seen {
     Opened,
     In(In),
     Closed,
@@ -49,7 +50,7 @@ pub enum Seen {
 }
 
 /// A user function that answers every message as `script` says.
-pub struct Scripted {
+pub(crate) struct Scripted {
     spec: EntitySpec,
     script: Arc<Script>,
     seen: mpsc::UnboundedSender<Seen>,
@@ -57,20 +58,24 @@ pub struct Scripted {
 
 impl Scripted {
     /// `passivate_after` in milliseconds applies to both services.
-    pub fn new(
+    pub(crate) fn new(
         passivate_after: i64,
         script: impl Fn(&In) -> Say + Send + Sync + 'static,
     ) -> (Arc<Self>, mpsc::UnboundedReceiver<Seen>) {
         let (seen, record) = mpsc::unbounded_channel();
-        let timeout = TimeoutPassivationStrategy { timeout: passivate_after };
+        let timeout = TimeoutPassivationStrategy {
+            timeout: passivate_after,
+        };
         let entity = |name: &str| Entity {
             entity_type: version::EVENT_SOURCED.into(),
             service_name: format!("test.counter.{name}"),
             persistence_id: name.to_lowercase(),
-            passivation_strategy: Some(EntityPassivationStrategy { strategy: Some(Strategy::Timeout(timeout)) }),
+            passivation_strategy: Some(EntityPassivationStrategy {
+                strategy: Some(Strategy::Timeout(timeout)),
+            }),
         };
         let spec = EntitySpec {
-            proto: crate::pool::descriptor_set("counter.proto").into(),
+            proto: crate::pool::descriptor_set(include_str!("../proto/counter.proto")).into(),
             entities: vec![entity("Counter"), entity("Other")],
             service_info: Some(ServiceInfo {
                 protocol_major_version: version::MAJOR,
@@ -78,10 +83,17 @@ impl Scripted {
                 ..ServiceInfo::default()
             }),
         };
-        (Arc::new(Self { spec, script: Arc::new(script), seen }), record)
+        (
+            Arc::new(Self {
+                spec,
+                script: Arc::new(script),
+                seen,
+            }),
+            record,
+        )
     }
 
-    pub fn spec(&self) -> &EntitySpec {
+    pub(crate) fn spec(&self) -> &EntitySpec {
         &self.spec
     }
 }
@@ -109,8 +121,11 @@ impl UserFunction for Scripted {
             seen: self.seen.clone(),
             state: Mutex::new(State::default()),
         };
-        let connection: EventSourcedConnection =
-            Box::pin(stream.map(Ok).sink_map_err(|never: Infallible| match never {}));
+        let connection: EventSourcedConnection = Box::pin(
+            stream
+                .map(Ok)
+                .sink_map_err(|never: Infallible| match never {}),
+        );
         async move { Ok(connection) }.boxed()
     }
 
@@ -172,7 +187,10 @@ impl Sink<EventSourcedStreamIn> for ScriptedStream {
 impl Stream for ScriptedStream {
     type Item = EventSourcedStreamOut;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<EventSourcedStreamOut>> {
+    fn poll_next(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<EventSourcedStreamOut>> {
         let mut state = self.state.lock().unwrap();
         if let Some(out) = state.outgoing.pop_front() {
             return Poll::Ready(Some(EventSourcedStreamOut { message: Some(out) }));
@@ -186,7 +204,7 @@ impl Stream for ScriptedStream {
 }
 
 /// Text of a test request or response: field 2 or 1, as bytes on the wire.
-pub fn message(field: u8, text: &str) -> Vec<u8> {
+pub(crate) fn message(field: u8, text: &str) -> Vec<u8> {
     if text.is_empty() {
         return Vec::new();
     }
@@ -195,33 +213,48 @@ pub fn message(field: u8, text: &str) -> Vec<u8> {
 }
 
 /// The `text` of the request that a command carries.
-pub fn text_of(command: &Command) -> String {
+pub(crate) fn text_of(command: &Command) -> String {
     let bytes = &command.payload.as_ref().unwrap().value;
     let id_len = usize::from(bytes[1]);
     let rest = &bytes[2 + id_len..];
-    rest.get(2..).map_or_else(String::new, |text| String::from_utf8(text.to_vec()).unwrap())
+    rest.get(2..).map_or_else(String::new, |text| {
+        String::from_utf8(text.to_vec()).unwrap()
+    })
 }
 
-pub fn event(text: &str) -> Any {
-    Any { type_url: "type.googleapis.com/test.Event".into(), value: text.to_owned().into() }
+pub(crate) fn event(text: &str) -> Any {
+    Any {
+        type_url: "type.googleapis.com/test.Event".into(),
+        value: text.to_owned().into(),
+    }
 }
 
-pub fn response(text: &str) -> Any {
-    Any { type_url: "type.googleapis.com/test.counter.Response".into(), value: message(1, text).into() }
+pub(crate) fn response(text: &str) -> Any {
+    Any {
+        type_url: "type.googleapis.com/test.counter.Response".into(),
+        value: message(1, text).into(),
+    }
 }
 
 /// A reply with this response text, storing these events.
-pub fn reply(command: &Command, text: &str, events: &[&str]) -> EventSourcedReply {
+pub(crate) fn reply(command: &Command, text: &str, events: &[&str]) -> EventSourcedReply {
     EventSourcedReply {
         command_id: command.id,
-        client_action: action(Action::Reply(Reply { payload: Some(response(text)), metadata: None })),
+        client_action: action(Action::Reply(Reply {
+            payload: Some(response(text)),
+            metadata: None,
+        })),
         events: events.iter().map(|text| event(text)).collect(),
         ..EventSourcedReply::default()
     }
 }
 
-pub fn refusal(command: &Command, description: &str, restart: bool) -> EventSourcedReply {
-    let failure = Failure { command_id: command.id, description: description.into(), restart };
+pub(crate) fn refusal(command: &Command, description: &str, restart: bool) -> EventSourcedReply {
+    let failure = Failure {
+        command_id: command.id,
+        description: description.into(),
+        restart,
+    };
     EventSourcedReply {
         command_id: command.id,
         client_action: action(Action::Failure(failure)),
@@ -229,6 +262,8 @@ pub fn refusal(command: &Command, description: &str, restart: bool) -> EventSour
     }
 }
 
-pub fn action(action: Action) -> Option<ClientAction> {
-    Some(ClientAction { action: Some(action) })
+pub(crate) fn action(action: Action) -> Option<ClientAction> {
+    Some(ClientAction {
+        action: Some(action),
+    })
 }

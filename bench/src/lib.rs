@@ -1,0 +1,33 @@
+//! Benchmarks of this project, each beside its limit, measured in the same run.
+//!
+//! Nothing depends on this package. `README.md` says what each scenario compares and how to read its figures.
+//!
+//! The servers are processes of their own: the shopping cart as users run it, and [`echo`], a bare tonic service of the
+//! same contract. The load comes from the benchmark's process. So the processor time of either side is known apart.
+
+pub mod disk;
+pub mod echo;
+pub mod error;
+pub mod figures;
+pub mod journal;
+pub mod load;
+pub mod plan;
+pub mod process;
+pub mod program;
+pub mod report;
+pub mod scenario;
+pub mod server;
+pub mod workload;
+
+pub use error::Error;
+
+/// The shopping cart's messages, client and server, as tonic generates them.
+#[allow(missing_docs, unreachable_pub, unused_qualifications, clippy::all)]
+pub mod pb {
+    tonic::include_proto!("com.example.shoppingcart");
+
+    /// What a cart stores.
+    pub mod persistence {
+        tonic::include_proto!("com.example.shoppingcart.persistence");
+    }
+}

@@ -1,0 +1,95 @@
+//! The programs under test.
+
+use std::{
+    env,
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use serde_json::Value;
+
+use crate::Error;
+
+/// The example that is measured.
+const PACKAGE: &str = "shopping-cart";
+
+/// Builds the shopping cart in the profile that `benchmark`, a program in cargo's target directory, was built in.
+///
+/// Returns where cargo put it. It takes minutes the first time, and next to nothing when it is current.
+///
+/// # Errors
+/// It does not compile; cargo has said why on stderr.
+pub fn shopping_cart(benchmark: &Path) -> Result<PathBuf, Error> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let built = Command::new(cargo)
+        .args([
+            "build",
+            "--package",
+            PACKAGE,
+            "--profile",
+            profile(benchmark),
+        ])
+        .args(["--message-format", "json-render-diagnostics"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(Error::io("run cargo to build the shopping cart"))?;
+    if !built.status.success() {
+        return Err(Error::Build(
+            "the shopping cart does not compile".to_owned(),
+        ));
+    }
+    String::from_utf8_lossy(&built.stdout)
+        .lines()
+        .find_map(executable)
+        .ok_or_else(|| Error::Build(format!("cargo built no program called {PACKAGE}")))
+}
+
+/// The name for `--profile`; `dev` is the one whose directory has another name.
+fn profile(benchmark: &Path) -> &str {
+    let directory = benchmark.parent().and_then(Path::file_name);
+    match directory.and_then(|name| name.to_str()) {
+        Some("debug") | None => "dev",
+        Some(profile) => profile,
+    }
+}
+
+/// The program in one of cargo's messages, if that is what the message is about.
+fn executable(message: &str) -> Option<PathBuf> {
+    let message: Value = serde_json::from_str(message).ok()?;
+    let ours = message["reason"] == "compiler-artifact" && message["target"]["name"] == PACKAGE;
+    Some(message["executable"].as_str().filter(|_| ours)?.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use super::{executable, profile};
+
+    #[test]
+    fn the_profile_is_the_benchmarks_own() {
+        assert_eq!(profile(Path::new("/t/debug/bench")), "dev");
+        assert_eq!(profile(Path::new("/t/release/bench")), "release");
+        assert_eq!(
+            profile(Path::new("/t/x86_64-unknown-linux-musl/fast/bench")),
+            "fast"
+        );
+    }
+
+    #[test]
+    fn cargo_says_where_the_program_is() {
+        let artifact = r#"{"reason":"compiler-artifact","target":{"name":"shopping-cart"},"executable":"/t/shopping-cart"}"#;
+        assert_eq!(
+            executable(artifact),
+            Some(PathBuf::from("/t/shopping-cart"))
+        );
+        let library =
+            r#"{"reason":"compiler-artifact","target":{"name":"shopping-cart"},"executable":null}"#;
+        assert_eq!(executable(library), None);
+        let other = r#"{"reason":"compiler-artifact","target":{"name":"build-script"},"executable":"/t/b"}"#;
+        assert_eq!(executable(other), None);
+        assert_eq!(executable("not json"), None);
+    }
+}

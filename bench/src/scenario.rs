@@ -1,0 +1,48 @@
+//! What can be measured.
+
+pub mod command;
+pub mod floor;
+pub mod replay;
+pub mod start;
+
+use clap::ValueEnum;
+
+use crate::{Error, plan::Bench, report::Table};
+
+/// A scenario, by its name on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Scenario {
+    /// The cart's calls, durable and in memory, beside a bare tonic service.
+    Command,
+    /// Process start to first reply.
+    Start,
+    /// The first reply of an entity with a long history, and the memory it takes.
+    Replay,
+    /// The limits alone: bare tonic, and appends to a file.
+    Floor,
+}
+
+impl Scenario {
+    /// Measures it.
+    ///
+    /// # Errors
+    /// A server or a call fails; there are no figures then.
+    pub fn run(self, bench: &Bench) -> Result<Vec<Table>, Error> {
+        match self {
+            Self::Command => command::run(bench),
+            Self::Start => start::run(bench),
+            Self::Replay => replay::run(bench),
+            Self::Floor => floor::run(bench),
+        }
+    }
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Command => "command",
+            Self::Start => "start",
+            Self::Replay => "replay",
+            Self::Floor => "floor",
+        }
+    }
+}

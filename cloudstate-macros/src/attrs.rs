@@ -1,0 +1,222 @@
+//! The attributes and their options, as written.
+
+use std::fmt;
+
+use darling::{
+    FromMeta,
+    ast::NestedMeta,
+    util::{Flag, SpannedValue},
+};
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote_spanned};
+use syn::{Attribute, Expr, ExprLit, Lit, Meta, Path};
+
+use crate::errors::Errors;
+
+/// Options of `#[event_sourced_entity]`.
+#[derive(Debug, Default, FromMeta)]
+#[darling(default)]
+pub(crate) struct EntityOptions {
+    pub(crate) service: Option<PathOption>,
+    pub(crate) extern_service: Option<PathOption>,
+    pub(crate) persistence_id: Option<SpannedValue<String>>,
+    pub(crate) snapshot_every: Option<SpannedValue<EventCount>>,
+    pub(crate) passivate_after: Option<SpannedValue<String>>,
+    pub(crate) register: Option<bool>,
+    #[darling(rename = "crate")]
+    pub(crate) krate: Option<PathOption>,
+}
+
+/// Options of `#[handlers]`.
+#[derive(Debug, Default, FromMeta)]
+#[darling(default)]
+pub(crate) struct HandlersOptions {
+    pub(crate) partial: Flag,
+    #[darling(rename = "crate")]
+    pub(crate) krate: Option<PathOption>,
+}
+
+/// Options of `#[command_handler]`.
+#[derive(Debug, Default, FromMeta)]
+#[darling(default)]
+pub(crate) struct CommandOptions {
+    pub(crate) name: Option<SpannedValue<String>>,
+}
+
+/// An option whose value is a path, without quotes.
+#[derive(Clone, Debug)]
+pub(crate) struct PathOption(pub(crate) Path);
+
+impl FromMeta for PathOption {
+    fn from_expr(expr: &Expr) -> darling::Result<Self> {
+        match expr {
+            Expr::Path(path) if path.qself.is_none() => Ok(Self(path.path.clone())),
+            Expr::Group(group) => Self::from_expr(&group.expr),
+            _ => Err(darling::Error::custom(
+                "expected a path without quotes, such as `pb::ShoppingCart`",
+            )
+            .with_span(expr)),
+        }
+    }
+}
+
+/// A number of events.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EventCount(pub(crate) u64);
+
+impl FromMeta for EventCount {
+    fn from_expr(expr: &Expr) -> darling::Result<Self> {
+        let count = match expr {
+            Expr::Lit(ExprLit {
+                lit: Lit::Int(count),
+                ..
+            }) => count.base10_parse().ok(),
+            Expr::Group(group) => return Self::from_expr(&group.expr),
+            _ => None,
+        };
+        match count {
+            Some(count @ 1..) => Ok(Self(count)),
+            _ => Err(darling::Error::custom(
+                "a number of events, from 1: write `snapshot_every = 100`, or leave it out for no snapshots",
+            )
+            .with_span(expr)),
+        }
+    }
+}
+
+/// The path by which generated code names the crate `cloudstate`.
+#[derive(Clone, Debug)]
+pub(crate) struct CratePath(Option<Path>);
+
+impl CratePath {
+    /// What the option `crate` says, `::cloudstate` without it.
+    pub(crate) fn new(option: Option<PathOption>) -> Self {
+        Self(option.map(|PathOption(path)| path))
+    }
+
+    /// The path, where errors shall point to `span`.
+    pub(crate) fn at(&self, span: Span) -> TokenStream {
+        let Some(path) = &self.0 else {
+            return quote_spanned!(span=> ::cloudstate);
+        };
+        let located = |mut token: TokenTree| {
+            token.set_span(token.span().located_at(span));
+            token
+        };
+        path.to_token_stream().into_iter().map(located).collect()
+    }
+}
+
+impl ToTokens for CratePath {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        tokens.extend(self.at(Span::call_site()));
+    }
+}
+
+/// Reads the options of an attribute. What is wrong with some goes to `errors`, and the others still count.
+pub(crate) fn read<T: FromMeta + Default>(tokens: TokenStream, errors: &mut Errors) -> T {
+    let list = match NestedMeta::parse_meta_list(tokens) {
+        Ok(list) => list,
+        Err(error) => {
+            errors.push(error);
+            return T::default();
+        }
+    };
+    let error = match T::from_list(&list) {
+        Ok(options) => return options,
+        Err(error) => error,
+    };
+    for error in error.flatten() {
+        errors.push(error.into());
+    }
+    let mut sound: Vec<NestedMeta> = Vec::new();
+    for option in list {
+        sound.push(option);
+        if T::from_list(&sound).is_err() {
+            sound.pop();
+        }
+    }
+    T::from_list(&sound).unwrap_or_default()
+}
+
+/// The attributes of methods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Command,
+    Event,
+    Snapshot,
+    SnapshotHandler,
+}
+
+impl Kind {
+    /// The attribute that `attribute` is, by its name alone or as `cloudstate::name`.
+    pub(crate) fn of(attribute: &Attribute) -> Option<Self> {
+        let path = attribute.path();
+        if path.segments.len() > 2 {
+            return None;
+        }
+        [
+            Self::Command,
+            Self::Event,
+            Self::Snapshot,
+            Self::SnapshotHandler,
+        ]
+        .into_iter()
+        .find(|kind| {
+            path.segments
+                .last()
+                .is_some_and(|last| last.ident == kind.name())
+        })
+    }
+
+    /// What a method with the attribute is.
+    pub(crate) fn noun(self) -> &'static str {
+        match self {
+            Self::Command => "a command handler",
+            Self::Event => "an event handler",
+            Self::Snapshot => "a snapshot method",
+            Self::SnapshotHandler => "a snapshot handler",
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Command => "command_handler",
+            Self::Event => "event_handler",
+            Self::Snapshot => "snapshot",
+            Self::SnapshotHandler => "snapshot_handler",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`#[{}]`", self.name())
+    }
+}
+
+/// The options between an attribute's parentheses; none without parentheses.
+pub(crate) fn options_of(attribute: &Attribute, errors: &mut Errors) -> TokenStream {
+    match &attribute.meta {
+        Meta::Path(_) => TokenStream::new(),
+        Meta::List(list) => list.tokens.clone(),
+        Meta::NameValue(value) => {
+            errors.at(
+                value,
+                "options stand in parentheses: write `#[command_handler(name = \"AddItem\")]`",
+            );
+            TokenStream::new()
+        }
+    }
+}
+
+/// Refuses options of an attribute that has none.
+pub(crate) fn no_options(kind: Kind, attribute: &Attribute, errors: &mut Errors) {
+    let options = match &attribute.meta {
+        Meta::Path(_) => return,
+        Meta::List(list) if list.tokens.is_empty() => return,
+        Meta::List(list) => list.tokens.clone(),
+        Meta::NameValue(value) => value.value.to_token_stream(),
+    };
+    errors.at(options, format!("{kind} has no options: remove this"));
+}

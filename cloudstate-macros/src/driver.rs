@@ -1,0 +1,85 @@
+//! What each macro does: parse, validate, then expand, or else fall back.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote};
+use syn::Item;
+
+use crate::{
+    attrs::{self, EntityOptions, HandlersOptions, Kind},
+    errors::Errors,
+    expand, fallback, parse, validate,
+};
+
+pub(crate) fn event_sourced_entity(options: TokenStream, tokens: &TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let item = match syn::parse2::<Item>(tokens.clone()) {
+        Ok(Item::Struct(item)) => item,
+        Ok(other) => {
+            errors.at(
+                keyword(&other),
+                "`#[event_sourced_entity]` stands above the `struct` that holds an entity's state",
+            );
+            return fallback::item(tokens, &errors);
+        }
+        Err(error) => return fallback::item(tokens, &error.into()),
+    };
+    let options: EntityOptions = attrs::read(options, &mut errors);
+    let entity = validate::entity(options, item, &mut errors);
+    expand::entity(&entity, &errors)
+}
+
+pub(crate) fn handlers(options: TokenStream, tokens: &TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let item = match syn::parse2::<Item>(tokens.clone()) {
+        Ok(Item::Impl(item)) => item,
+        Ok(other) => {
+            errors.at(
+                keyword(&other),
+                "`#[handlers]` stands above the `impl` block that holds an entity's handlers",
+            );
+            return fallback::item(tokens, &errors);
+        }
+        Err(error) => return fallback::item(tokens, &error.into()),
+    };
+    let options: HandlersOptions = attrs::read(options, &mut errors);
+    let block = parse::block(item, &mut errors);
+    if let Some((path, _)) = &block.item.trait_ {
+        errors.at(
+            path,
+            "handlers are inherent methods: write `#[handlers]` above an `impl` block without a trait",
+        );
+    }
+    let model = validate::handlers(&options, &block, &mut errors);
+    let generated = if errors.is_empty() {
+        expand::handlers(&model)
+    } else {
+        fallback::handlers(&model, &errors)
+    };
+    let item = &block.item;
+    quote!(#item #generated)
+}
+
+/// An attribute of methods that no `#[handlers]` took away.
+pub(crate) fn misplaced(kind: Kind, item: &TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    errors.push(syn::Error::new(
+        Span::call_site(),
+        format!("{kind} stands above a method of an `impl` block with `#[handlers]`: write `#[handlers]` above the block"),
+    ));
+    fallback::item(item, &errors)
+}
+
+/// The word that says what an item is.
+fn keyword(item: &Item) -> TokenStream {
+    match item {
+        Item::Struct(item) => item.struct_token.to_token_stream(),
+        Item::Enum(item) => item.enum_token.to_token_stream(),
+        Item::Fn(item) => item.sig.fn_token.to_token_stream(),
+        Item::Impl(item) => item.impl_token.to_token_stream(),
+        Item::Mod(item) => item.mod_token.to_token_stream(),
+        Item::Trait(item) => item.trait_token.to_token_stream(),
+        Item::Type(item) => item.type_token.to_token_stream(),
+        Item::Union(item) => item.union_token.to_token_stream(),
+        other => other.to_token_stream(),
+    }
+}

@@ -1,0 +1,47 @@
+//! From the model to code. Its paths are absolute, its names begin with `__`, and what may not compile has the span of
+//! what the user wrote.
+
+mod commands;
+mod entity;
+mod events;
+mod snapshots;
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::quote;
+
+pub(crate) use entity::entity;
+
+use crate::model::Handlers;
+
+/// The implementations for an `impl` block without mistakes.
+pub(crate) fn handlers(model: &Handlers) -> TokenStream {
+    let Handlers {
+        krate, self_type, ..
+    } = model;
+    let (impl_generics, _, bounds) = model.generics.split_for_impl();
+    let handled = commands::handled(model);
+    let handle = commands::handle(model);
+    let replay = events::replay(model);
+    let snapshot_methods = snapshots::methods(model);
+    let events = events::implementations(model);
+    let snapshots = snapshots::implementation(model);
+    let complete = commands::check_complete(model);
+    quote! {
+        #[automatically_derived]
+        #[allow(deprecated, reason = "a handler may be deprecated for other callers")]
+        impl #impl_generics #krate::Handlers for #self_type #bounds {
+            #handled
+            #handle
+            #replay
+            #snapshot_methods
+        }
+        #events
+        #snapshots
+        #complete
+    }
+}
+
+/// A variable of ours in an expression whose errors point to `span`, also where that is inside a `macro_rules!`.
+fn local(name: &str, span: Span) -> Ident {
+    Ident::new(name, Span::call_site().located_at(span))
+}

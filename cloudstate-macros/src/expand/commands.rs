@@ -1,0 +1,106 @@
+//! From a command to its handler.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
+
+use super::local;
+use crate::model::{CommandArg, CommandHandler, Handlers};
+
+/// The list of rpcs with a handler.
+pub(super) fn handled(model: &Handlers) -> TokenStream {
+    let krate = &model.krate;
+    let names = model.commands.iter().map(|handler| {
+        let cfgs = &handler.cfgs;
+        let marker = marker(model, handler);
+        quote!(#(#cfgs)* #krate::__private::name_of(#marker))
+    });
+    quote! {
+        const HANDLED: &'static [&'static str] = &[#(#names),*];
+    }
+}
+
+/// The choice of a handler by the command's name.
+pub(super) fn handle(model: &Handlers) -> TokenStream {
+    let krate = &model.krate;
+    let arms = model.commands.iter().map(|handler| {
+        let CommandHandler {
+            cfgs,
+            method,
+            output,
+            ..
+        } = handler;
+        let marker = marker(model, handler);
+        let args = handler.args.iter().map(|arg| argument(model, arg));
+        let rpc = krate.at(handler.marker.span());
+        let rpc = quote_spanned!(handler.marker.span()=> #rpc::__private::dispatch(#marker));
+        let unary = quote_spanned!(output.span()=> unary::<Self, #output>);
+        quote! {
+            #(#cfgs)*
+            if __command.is(#marker) {
+                return #rpc.#unary(__context, __command, |__context, __call| {
+                    Self::#method(#(#args),*)
+                });
+            }
+        }
+    });
+    let complete = (is_generic(model) && !model.partial)
+        .then(|| quote!(const { #krate::__private::check_complete::<Self>() };));
+    quote! {
+        fn handle(
+            __context: &mut #krate::Context<Self>,
+            __command: #krate::handler::Incoming,
+        ) -> #krate::handler::Handled {
+            #complete
+            #(#arms)*
+            #krate::handler::Handled::Unknown
+        }
+    }
+}
+
+/// The constant of the service that names the handler's rpc: if there is none, the compiler says so at the method.
+fn marker(model: &Handlers, handler: &CommandHandler) -> TokenStream {
+    let marker = &handler.marker;
+    let krate = model.krate.at(marker.span());
+    quote_spanned!(marker.span()=> <<Self as #krate::Entity>::Service>::#marker)
+}
+
+fn argument(model: &Handlers, arg: &CommandArg) -> TokenStream {
+    match *arg {
+        CommandArg::State(span) => {
+            let context = local("__context", span);
+            quote_spanned!(span=> &**#context)
+        }
+        CommandArg::Context(span) => {
+            let context = local("__context", span);
+            quote_spanned!(span=> &mut *#context)
+        }
+        CommandArg::SharedContext(span) => {
+            let context = local("__context", span);
+            quote_spanned!(span=> &*#context)
+        }
+        CommandArg::Part(ref part) => {
+            let call = local("__call", part.span());
+            let krate = model.krate.at(part.span());
+            quote_spanned!(part.span()=> <#part as #krate::handler::HandlerArg<_>>::take(#call))
+        }
+    }
+}
+
+/// A check that no rpc lacks a handler: for a generic entity whenever it is used, otherwise at once.
+pub(super) fn check_complete(model: &Handlers) -> Option<TokenStream> {
+    let Handlers {
+        krate, self_type, ..
+    } = model;
+    if model.partial || is_generic(model) {
+        return None;
+    }
+    let span = self_type.span();
+    let krate = krate.at(span);
+    let check = quote_spanned!(span=> #krate::__private::check_complete::<#self_type>());
+    Some(quote!(const _: () = #check;))
+}
+
+fn is_generic(model: &Handlers) -> bool {
+    !model.generics.params.is_empty()
+}

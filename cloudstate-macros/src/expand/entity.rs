@@ -1,0 +1,114 @@
+//! `Entity`, `EventSourcedEntity` and the registration.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
+
+use crate::{
+    errors::Errors,
+    model::{Entity, Service, SnapshotEvery},
+};
+
+/// The struct with its implementations, and `errors` where there are any.
+pub(crate) fn entity(model: &Entity, errors: &Errors) -> TokenStream {
+    let Entity {
+        item,
+        krate,
+        persistence_id,
+        ..
+    } = model;
+    let name = &item.ident;
+    let (impl_generics, type_generics, bounds) = item.generics.split_for_impl();
+    let passivate_after = match model.passivate_after {
+        Some(millis) => {
+            quote!(::core::option::Option::Some(::core::time::Duration::from_millis(#millis)))
+        }
+        None => quote!(::core::option::Option::None),
+    };
+    let snapshot_every = model.snapshot_every.map_or(0, |every| every.events);
+    let service = match &model.service {
+        Ok(Service { path, .. }) => quote!(#path),
+        // A type with an error inside: the compiler asks nothing more of it, wherever the service is used.
+        Err(errors) => {
+            let errors = errors.to_tokens();
+            quote!([(); { #errors }])
+        }
+    };
+    let is_sound = errors.is_empty() && model.service.is_ok();
+    let checks = is_sound.then(|| checks(model));
+    let errors = errors.to_tokens();
+    quote! {
+        #errors
+        #item
+        #[automatically_derived]
+        impl #impl_generics #krate::Entity for #name #type_generics #bounds {
+            type Service = #service;
+            const PERSISTENCE_ID: &'static str = #persistence_id;
+            const PASSIVATE_AFTER: ::core::option::Option<::core::time::Duration> = #passivate_after;
+        }
+        #[automatically_derived]
+        impl #impl_generics #krate::EventSourcedEntity for #name #type_generics #bounds {
+            const SNAPSHOT_EVERY: u64 = #snapshot_every;
+        }
+        #checks
+    }
+}
+
+fn checks(model: &Entity) -> TokenStream {
+    let one_entity = one_entity(model);
+    let snapshots = snapshots(model);
+    let registration = registration(model);
+    quote!(#one_entity #snapshots #registration)
+}
+
+/// A second implementation for the same service is an error: two entities on one service.
+fn one_entity(model: &Entity) -> Option<TokenStream> {
+    let krate = &model.krate;
+    let Service { path, .. } = model
+        .service
+        .as_ref()
+        .ok()
+        .filter(|service| service.local)?;
+    let span = path.span();
+    let krate = krate.at(span);
+    Some(quote_spanned! {span=>
+        #[automatically_derived]
+        impl #krate::__private::ServedByOneEntity for #path {}
+    })
+}
+
+/// `snapshot_every` needs something that takes snapshots.
+fn snapshots(model: &Entity) -> Option<TokenStream> {
+    let Entity { item, krate, .. } = model;
+    let SnapshotEvery { span, .. } = model.snapshot_every?;
+    let name = &item.ident;
+    let (impl_generics, type_generics, bounds) = item.generics.split_for_impl();
+    let mut name = name.clone();
+    name.set_span(span);
+    let krate = krate.at(span);
+    let check = quote_spanned!(span=> #krate::__private::takes_snapshots::<#name #type_generics>());
+    Some(quote! {
+        const _: () = {
+            #[allow(dead_code, reason = "its signature and body are checked; nobody calls it")]
+            fn __check #impl_generics () #bounds {
+                #check
+            }
+        };
+    })
+}
+
+/// Tells `cloudstate::run` of the entity. Generic structs are no one type that could be told.
+fn registration(model: &Entity) -> Option<TokenStream> {
+    let Entity { item, krate, .. } = model;
+    if !model.register || !item.generics.params.is_empty() {
+        return None;
+    }
+    let name = &item.ident;
+    Some(quote! {
+        #krate::__private::inventory::submit! {
+            #krate::__private::Registration::event_sourced::<#name>(
+                ::core::concat!(::core::file!(), ":", ::core::line!())
+            )
+        }
+    })
+}

@@ -1,0 +1,86 @@
+//! From a stored or emitted event to its handler.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
+
+use super::local;
+use crate::model::{EventArg, EventHandler, Handlers};
+
+/// The choice of a handler by the stored event's type.
+pub(super) fn replay(model: &Handlers) -> TokenStream {
+    let krate = &model.krate;
+    let arms = model.events.iter().map(|EventHandler { cfgs, event, .. }| {
+        let krate = krate.at(event.span());
+        let replay = quote_spanned!(event.span()=> #krate::__private::replay::<Self, #event>);
+        quote! {
+            #(#cfgs)*
+            if let ::core::option::Option::Some(__result) = #replay(self, __event, __context) {
+                return __result;
+            }
+        }
+    });
+    quote! {
+        fn replay(
+            &mut self,
+            __event: &#krate::Any,
+            __context: &#krate::EventContext<'_>,
+        ) -> ::core::result::Result<(), #krate::ReplayError> {
+            #(#arms)*
+            ::core::result::Result::Err(#krate::__private::no_handler::<Self>(__event, "event"))
+        }
+    }
+}
+
+/// An implementation of `Handles` for each event.
+pub(super) fn implementations(model: &Handlers) -> TokenStream {
+    let Handlers {
+        krate, self_type, ..
+    } = model;
+    let (impl_generics, _, bounds) = model.generics.split_for_impl();
+    let implementations = model.events.iter().map(|handler| {
+        let EventHandler {
+            cfgs,
+            method,
+            event,
+            ..
+        } = handler;
+        let args = handler.args.iter().map(argument);
+        let handles = krate.at(event.span());
+        let handles = quote_spanned!(event.span()=> #handles::Handles<#event>);
+        let payload = krate.at(event.span());
+        let payload = quote_spanned!(event.span()=> <#event as #payload::Payload>);
+        quote! {
+            #(#cfgs)*
+            #[automatically_derived]
+            #[allow(deprecated, reason = "a handler may be deprecated for other callers")]
+            impl #impl_generics #handles for #self_type #bounds {
+                fn type_url() -> &'static #krate::__private::ByteString {
+                    static URL: ::std::sync::OnceLock<#krate::__private::ByteString> =
+                        ::std::sync::OnceLock::new();
+                    URL.get_or_init(#payload::type_url)
+                }
+
+                fn apply(&mut self, __event: #event, __context: &#krate::EventContext<'_>) {
+                    Self::#method(self, #(#args),*)
+                }
+            }
+        }
+    });
+    quote!(#(#implementations)*)
+}
+
+fn argument(arg: &EventArg) -> TokenStream {
+    let (EventArg::Event(span) | EventArg::Context { span, .. } | EventArg::EntityId { span, .. }) =
+        *arg;
+    let (event, context) = (local("__event", span), local("__context", span));
+    match arg {
+        EventArg::Event(_) => quote!(#event),
+        EventArg::Context { by_ref: true, .. } => quote!(#context),
+        EventArg::Context { .. } => quote_spanned!(span=> *#context),
+        EventArg::EntityId { by_ref: true, .. } => quote_spanned!(span=> #context.entity_id()),
+        EventArg::EntityId { .. } => {
+            quote_spanned!(span=> ::core::clone::Clone::clone(#context.entity_id()))
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What the macros understood, free of syntax and of mistakes.
+
+use proc_macro2::Span;
+use syn::{Attribute, Generics, Ident, ItemStruct, Path, Type};
+
+use crate::{attrs::CratePath, errors::Errors};
+
+/// A struct with `#[event_sourced_entity]`.
+#[derive(Debug)]
+pub(crate) struct Entity {
+    pub(crate) item: ItemStruct,
+    pub(crate) krate: CratePath,
+    /// Without a service, why there is none.
+    pub(crate) service: Result<Service, Errors>,
+    pub(crate) persistence_id: String,
+    pub(crate) snapshot_every: Option<SnapshotEvery>,
+    /// In milliseconds.
+    pub(crate) passivate_after: Option<u64>,
+    pub(crate) register: bool,
+}
+
+/// The service that an entity implements.
+#[derive(Debug)]
+pub(crate) struct Service {
+    pub(crate) path: Path,
+    /// Whether its marker is of this crate, so that the compiler can see a second entity on it.
+    pub(crate) local: bool,
+}
+
+/// An interval of snapshots, and where it is written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SnapshotEvery {
+    pub(crate) events: u64,
+    pub(crate) span: Span,
+}
+
+/// An `impl` block with `#[handlers]`.
+#[derive(Debug)]
+pub(crate) struct Handlers {
+    pub(crate) krate: CratePath,
+    pub(crate) generics: Generics,
+    pub(crate) self_type: Type,
+    /// Whether rpcs may lack a handler.
+    pub(crate) partial: bool,
+    pub(crate) commands: Vec<CommandHandler>,
+    pub(crate) events: Vec<EventHandler>,
+    pub(crate) snapshots: Option<Snapshots>,
+    /// Whether a snapshot method is there, even one that was refused.
+    pub(crate) has_snapshots: bool,
+}
+
+/// A method with `#[command_handler]`.
+#[derive(Debug)]
+pub(crate) struct CommandHandler {
+    pub(crate) cfgs: Vec<Attribute>,
+    pub(crate) method: Ident,
+    /// The associated constant of the service that names the rpc.
+    pub(crate) marker: Ident,
+    pub(crate) args: Vec<CommandArg>,
+    pub(crate) output: Type,
+}
+
+/// An argument of a command handler.
+#[derive(Debug)]
+pub(crate) enum CommandArg {
+    /// `&self`
+    State(Span),
+    /// `&mut Context<Self>`
+    Context(Span),
+    /// `&Context<Self>`
+    SharedContext(Span),
+    /// A part of the command, by its type.
+    Part(Box<Type>),
+}
+
+/// A method with `#[event_handler]`.
+#[derive(Debug)]
+pub(crate) struct EventHandler {
+    pub(crate) cfgs: Vec<Attribute>,
+    pub(crate) method: Ident,
+    pub(crate) event: Type,
+    pub(crate) args: Vec<EventArg>,
+}
+
+/// An argument of an event handler, after `&mut self`.
+#[derive(Debug)]
+pub(crate) enum EventArg {
+    Event(Span),
+    /// `EventContext`, or a reference to it.
+    Context {
+        by_ref: bool,
+        span: Span,
+    },
+    /// `EntityId`, or a reference to it.
+    EntityId {
+        by_ref: bool,
+        span: Span,
+    },
+}
+
+/// The methods with `#[snapshot]` and `#[snapshot_handler]`.
+#[derive(Debug)]
+pub(crate) struct Snapshots {
+    pub(crate) cfgs: Vec<Attribute>,
+    pub(crate) save: Ident,
+    pub(crate) saved: Type,
+    pub(crate) restore: Ident,
+    pub(crate) restored: Type,
+}

@@ -1,0 +1,13 @@
+//! The rules. Each broken one is an error at the offending token, which says what to write; what is sound still becomes
+//! part of the model, so that one pass finds everything.
+
+mod block;
+mod command;
+mod entity;
+mod event;
+mod generics;
+mod signature;
+mod snapshot;
+
+pub(crate) use block::handlers;
+pub(crate) use entity::entity;

@@ -1,0 +1,177 @@
+//! Rules of `#[command_handler]`.
+
+use proc_macro2::Span;
+use syn::{
+    FnArg, Ident, PatType, Receiver, ReturnType, Type, TypeReference, ext::IdentExt,
+    parse_quote_spanned, spanned::Spanned,
+};
+
+use super::signature::{self, Library, SelfKind, bare, text, typed};
+use crate::{
+    attrs::{self, CommandOptions, Kind},
+    errors::Errors,
+    model::{CommandArg, CommandHandler},
+    parse::Method,
+};
+
+pub(super) fn command(
+    method: &Method,
+    library: Library<'_>,
+    errors: &mut Errors,
+) -> CommandHandler {
+    let signature = &method.signature;
+    signature::plain(Kind::Command, signature, errors);
+    signature::no_repetition(
+        Kind::Command,
+        signature
+            .inputs
+            .iter()
+            .filter_map(typed)
+            .filter(|ty| !is_context(ty, library)),
+        errors,
+    );
+    let mut args = Args::default();
+    for input in &signature.inputs {
+        match input {
+            FnArg::Receiver(receiver) => args.receiver(receiver, errors),
+            FnArg::Typed(input) => args.typed(input, library, errors),
+        }
+    }
+    let output = match &signature.output {
+        ReturnType::Type(_, ty) => (**ty).clone(),
+        ReturnType::Default => parse_quote_spanned!(signature.ident.span()=> ()),
+    };
+    CommandHandler {
+        cfgs: method.cfgs.clone(),
+        method: signature.ident.clone(),
+        marker: marker(method, errors),
+        args: args.args,
+        output,
+    }
+}
+
+/// The rpc's constant: what `name` says, or else the method's name, in upper camel case.
+fn marker(method: &Method, errors: &mut Errors) -> Ident {
+    let ident = &method.signature.ident;
+    let tokens = attrs::options_of(&method.attribute, errors);
+    let options: CommandOptions = attrs::read(tokens, errors);
+    let Some(name) = options.name else {
+        return Ident::new(&upper_camel(&ident.unraw().to_string()), ident.span());
+    };
+    match syn::parse_str::<Ident>(&upper_camel(&name)) {
+        Ok(mut marker) => {
+            marker.set_span(name.span());
+            marker
+        }
+        Err(_) => {
+            errors.push(syn::Error::new(
+                name.span(),
+                "the name of an rpc, as the `.proto` has it: write `name = \"AddItem\"`",
+            ));
+            ident.clone()
+        }
+    }
+}
+
+/// `add_item` -> `AddItem`, as `cloudstate_build` names the constants.
+fn upper_camel(name: &str) -> String {
+    let mut camel = String::new();
+    for word in name.split('_') {
+        let mut chars = word.chars();
+        camel.extend(chars.next().map(|first| first.to_ascii_uppercase()));
+        camel.push_str(chars.as_str());
+    }
+    match camel.as_str() {
+        "Self" => "Self_".to_owned(),
+        _ => camel,
+    }
+}
+
+fn is_context(ty: &Type, library: Library<'_>) -> bool {
+    match ty {
+        Type::Reference(TypeReference { elem, .. }) => library.has(elem, "Context"),
+        ty => library.has(ty, "Context"),
+    }
+}
+
+#[derive(Default)]
+struct Args {
+    args: Vec<CommandArg>,
+    receiver: bool,
+    context: bool,
+}
+
+impl Args {
+    fn receiver(&mut self, receiver: &Receiver, errors: &mut Errors) {
+        self.receiver = true;
+        self.args.push(CommandArg::State(receiver.span()));
+        match signature::self_kind(receiver) {
+            SelfKind::Shared => {}
+            SelfKind::Mutable => errors.at(
+                receiver,
+                "a command handler does not change the state: to emit events write `context: &mut Context<Self>`, to \
+                 only read it write `&self`",
+            ),
+            SelfKind::Value => errors.at(
+                receiver,
+                "a command handler borrows the state: write `&self`, or `context: &mut Context<Self>` to emit events",
+            ),
+        }
+    }
+
+    fn typed(&mut self, input: &PatType, library: Library<'_>, errors: &mut Errors) {
+        let ty = bare(&input.ty);
+        let span = ty.span();
+        match ty {
+            ty if is_context(ty, library) => {
+                self.context(ty, span, errors);
+            }
+            Type::Reference(reference) => errors.at(
+                reference,
+                format!(
+                    "a command handler owns its arguments: write `{}`, without the `&`",
+                    text(&reference.elem)
+                ),
+            ),
+            ty => self.args.push(CommandArg::Part(Box::new(ty.clone()))),
+        }
+    }
+
+    fn context(&mut self, ty: &Type, span: Span, errors: &mut Errors) {
+        match ty {
+            Type::Reference(reference) if reference.mutability.is_some() => {
+                self.args.push(CommandArg::Context(span));
+            }
+            Type::Reference(_) => self.args.push(CommandArg::SharedContext(span)),
+            ty => errors.at(ty, "the context is borrowed: write `&mut Context<Self>`"),
+        }
+        if self.receiver {
+            errors.at(
+                ty,
+                "the context already gives access to the state: remove `&self`, and read the state through the context",
+            );
+        } else if self.context {
+            errors.at(ty, "a command handler has one context: remove this one");
+        }
+        self.context = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn constants_are_in_upper_camel_case() {
+        for (name, marker) in [
+            ("add_item", "AddItem"),
+            ("getCart", "GetCart"),
+            ("GetCart", "GetCart"),
+            ("self_", "Self_"),
+            ("get_v2", "GetV2"),
+            ("type", "Type"),
+        ] {
+            assert_eq!(upper_camel(name), marker, "{name}");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Options of an entity.
+
+use std::mem;
+
+use darling::util::SpannedValue;
+use proc_macro2::Span;
+use syn::{Ident, ItemStruct};
+
+use crate::{
+    attrs::{CratePath, EntityOptions, PathOption},
+    errors::Errors,
+    model::{Entity, Service, SnapshotEvery},
+};
+
+/// An entity of what its options say, and of their defaults where they say nothing that can be used.
+pub(crate) fn entity(options: EntityOptions, item: ItemStruct, errors: &mut Errors) -> Entity {
+    Entity {
+        service: service(&options, errors),
+        krate: CratePath::new(options.krate),
+        persistence_id: persistence_id(options.persistence_id.as_ref(), &item.ident, errors),
+        snapshot_every: options.snapshot_every.map(|every| SnapshotEvery {
+            events: every.0,
+            span: every.span(),
+        }),
+        passivate_after: options
+            .passivate_after
+            .and_then(|time| passivate_after(&time, errors)),
+        register: options.register.unwrap_or(true),
+        item,
+    }
+}
+
+fn service(options: &EntityOptions, errors: &mut Errors) -> Result<Service, Errors> {
+    match (&options.service, &options.extern_service) {
+        (Some(PathOption(path)), None) => Ok(Service {
+            path: path.clone(),
+            local: true,
+        }),
+        (None, Some(PathOption(path))) => Ok(Service {
+            path: path.clone(),
+            local: false,
+        }),
+        (Some(PathOption(path)), Some(PathOption(other))) => {
+            errors.at(
+                other,
+                "an entity implements one service: remove `service` or `extern_service`",
+            );
+            Ok(Service {
+                path: path.clone(),
+                local: false,
+            })
+        }
+        // With other mistakes in the attribute, the service may be one of them.
+        (None, None) if !errors.is_empty() => Err(mem::take(errors)),
+        (None, None) => Err(syn::Error::new(
+            Span::call_site(),
+            "which service does the entity implement? write `#[event_sourced_entity(service = pb::YourService)]`",
+        )
+        .into()),
+    }
+}
+
+fn persistence_id(
+    option: Option<&SpannedValue<String>>,
+    name: &Ident,
+    errors: &mut Errors,
+) -> String {
+    let Some(id) = option else {
+        return name.to_string();
+    };
+    if id.is_empty() {
+        let message =
+            format!("a persistence id is not empty: leave it out, and it is `{name}`, or name one");
+        errors.push(syn::Error::new(id.span(), message));
+    } else if let Some(wrong) = id.chars().find(|&c| c == '|' || c.is_control()) {
+        let message = format!(
+            "a persistence id contains no {wrong:?}: it would not be told apart from the entity's id in the journal; \
+             letters, digits and `-` are safe"
+        );
+        errors.push(syn::Error::new(id.span(), message));
+    }
+    id.as_ref().clone()
+}
+
+fn passivate_after(time: &SpannedValue<String>, errors: &mut Errors) -> Option<u64> {
+    let parsed = milliseconds(time);
+    if parsed.is_none() {
+        errors.push(syn::Error::new(
+            time.span(),
+            "a time is a whole number above 0 and a unit, `ms`, `s`, `m` or `h`: write `\"30s\"`",
+        ));
+    }
+    parsed
+}
+
+/// `100ms`, `30s`, `5m` or `1h`, in milliseconds.
+fn milliseconds(text: &str) -> Option<u64> {
+    let unit = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at(unit);
+    let number: u64 = number.parse().ok().filter(|&number| number > 0)?;
+    let millis = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    number.checked_mul(millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_a_number_and_a_unit() {
+        for (text, millis) in [
+            ("100ms", 100),
+            ("30s", 30_000),
+            ("5m", 300_000),
+            ("1h", 3_600_000),
+        ] {
+            assert_eq!(milliseconds(text), Some(millis), "{text}");
+        }
+        for text in [
+            "",
+            "30",
+            "s",
+            "0s",
+            "30 s",
+            "-1s",
+            "1.5h",
+            "30S",
+            "1d",
+            "99999999999999999999s",
+            "9999999999999999h",
+        ] {
+            assert_eq!(milliseconds(text), None, "{text}");
+        }
+    }
+}

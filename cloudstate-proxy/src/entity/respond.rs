@@ -1,0 +1,108 @@
+//! The way back to a caller, who may have gone away.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use cloudstate_protocol::cloudstate::SideEffect;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    call::{CallError, Outcome},
+    catalog::Method,
+};
+
+/// The outcome of a command whose caller has gone away: its events are stored, so its side effects are still due.
+#[derive(Debug)]
+pub(crate) struct Abandoned {
+    pub(crate) method: Arc<Method>,
+    pub(crate) effects: Vec<SideEffect>,
+}
+
+/// Where outcomes go that nobody waits for.
+///
+/// The channel needs no bound of its own: whatever is in it was a request in progress.
+#[derive(Clone, Debug)]
+struct Lost {
+    method: Arc<Method>,
+    effects: mpsc::UnboundedSender<Abandoned>,
+}
+
+impl Lost {
+    fn keep(&self, outcome: Outcome) {
+        if !outcome.effects.is_empty() {
+            let abandoned = Abandoned {
+                method: Arc::clone(&self.method),
+                effects: outcome.effects,
+            };
+            // Fails only when the router is gone, and the process with it.
+            let _ = self.effects.send(abandoned);
+        }
+    }
+}
+
+/// The entity's end.
+#[derive(Debug)]
+pub(crate) struct Respond {
+    caller: oneshot::Sender<Result<Outcome, CallError>>,
+    lost: Lost,
+}
+
+/// The caller's end: the outcome, once there is one.
+#[derive(Debug)]
+pub(crate) struct Awaited {
+    outcome: oneshot::Receiver<Result<Outcome, CallError>>,
+    lost: Lost,
+}
+
+impl Respond {
+    /// Both ends, and where an outcome goes that the caller does not take.
+    pub(crate) fn new(
+        method: Arc<Method>,
+        effects: mpsc::UnboundedSender<Abandoned>,
+    ) -> (Self, Awaited) {
+        let (caller, outcome) = oneshot::channel();
+        let lost = Lost { method, effects };
+        (
+            Self {
+                caller,
+                lost: lost.clone(),
+            },
+            Awaited { outcome, lost },
+        )
+    }
+
+    /// Whether the caller has gone away.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.caller.is_closed()
+    }
+
+    pub(crate) fn send(self, result: Result<Outcome, CallError>) {
+        if let Err(Ok(outcome)) = self.caller.send(result) {
+            self.lost.keep(outcome);
+        }
+    }
+}
+
+impl Future for Awaited {
+    type Output = Result<Outcome, CallError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // The sender is dropped unanswered only when the process stops under the entity.
+        Pin::new(&mut self.outcome)
+            .poll(cx)
+            .map(|outcome| outcome.unwrap_or_else(|_| Err(CallError::stopping())))
+    }
+}
+
+impl Drop for Awaited {
+    /// An outcome that has been sent and not been taken is not lost either.
+    fn drop(&mut self) {
+        self.outcome.close();
+        if let Ok(Ok(outcome)) = self.outcome.try_recv() {
+            self.lost.keep(outcome);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The port, and clients that are no library's: what one of them does to its connection.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "proto/pool.rs"]
+mod pool;
+#[path = "routing/scripted.rs"]
+#[allow(dead_code, reason = "not every test program uses all of it")]
+mod scripted;
+
+use clap::Parser;
+use cloudstate_protocol::cloudstate::eventsourced::{
+    event_sourced_stream_in::Message as In, event_sourced_stream_out::Message as Out,
+};
+use cloudstate_proxy::{Proxy, Settings};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use scripted::{Say, Scripted, message, reply};
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// Frame types and flags of RFC 9113.
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const GOAWAY: u8 = 7;
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+const CANCEL: [u8; 4] = [0, 0, 0, 8];
+
+#[derive(Parser)]
+struct Arguments {
+    #[command(flatten)]
+    settings: Settings,
+}
+
+async fn proxy() -> Proxy {
+    let arguments = [
+        "test",
+        "--http-host=127.0.0.1",
+        "--http-port=0",
+        "--store=memory",
+    ];
+    let (user_function, _) = Scripted::new(60_000, |message| match message {
+        In::Command(command) => Say::Message(Out::Reply(reply(command, "done", &[]))),
+        In::Init(_) | In::Event(_) => Say::Nothing,
+    });
+    let settings = Arguments::parse_from(arguments).settings;
+    Proxy::start(user_function, &settings).await.unwrap()
+}
+
+#[tokio::test]
+async fn cancelled_calls_leave_the_others_on_their_connection_alone() {
+    let proxy = proxy().await;
+    let mut connection = TcpStream::connect(proxy.address()).await.unwrap();
+    // All in one write, so that the calls are cancelled before the proxy has seen them.
+    let mut burst = [PREFACE, &frame(SETTINGS, 0, 0, &[]), &open(1)].concat();
+    for call in 1..=900 {
+        let stream = 1 + 2 * call;
+        burst.extend(open(stream));
+        burst.extend(frame(RST_STREAM, 0, stream, &CANCEL));
+    }
+    let request = [message(1, "id"), message(2, "text")].concat();
+    burst.extend(frame(DATA, END_STREAM, 1, &prefixed(&request)));
+    connection.write_all(&burst).await.unwrap();
+
+    let expected = prefixed(&message(1, "done"));
+    loop {
+        let (kind, stream, payload) = read(&mut connection).await;
+        assert_ne!(kind, GOAWAY, "{}", payload.escape_ascii());
+        if (kind, stream) == (DATA, 1) {
+            assert_eq!(payload, expected);
+            break;
+        }
+    }
+    drop(connection);
+    proxy.stop().await.unwrap();
+}
+
+/// The head of a gRPC call of `Counter/Add`.
+fn open(stream: u32) -> Vec<u8> {
+    // RFC 7541: `:method: POST` and `:scheme: http` are in the static table, and so are the other names.
+    let mut head = vec![0x83, 0x86];
+    for (name, value) in [
+        (&[0x04][..], "/test.counter.Counter/Add"),
+        (&[0x01], "localhost"),
+        (&[0x0f, 0x10], "application/grpc"),
+    ] {
+        head.extend(name);
+        head.push(u8::try_from(value.len()).unwrap());
+        head.extend(value.as_bytes());
+    }
+    frame(HEADERS, END_HEADERS, stream, &head)
+}
+
+/// A gRPC message: not compressed, with its length in front.
+fn prefixed(message: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+    [&[0], &length[..], message].concat()
+}
+
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let stream = stream.to_be_bytes();
+    [&length[1..], &[kind, flags], &stream[..], payload].concat()
+}
+
+/// Type, stream and payload of the next frame.
+async fn read(connection: &mut TcpStream) -> (u8, u32, Vec<u8>) {
+    let mut head = [0; 9];
+    connection.read_exact(&mut head).await.unwrap();
+    let [a, b, c, kind, _flags, stream @ ..] = head;
+    let length = u32::from_be_bytes([0, a, b, c]);
+    let mut payload = vec![0; usize::try_from(length).unwrap()];
+    connection.read_exact(&mut payload).await.unwrap();
+    (kind, u32::from_be_bytes(stream), payload)
+}

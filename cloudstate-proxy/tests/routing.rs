@@ -1,0 +1,21 @@
+//! What the router and the entity hosts do with a user function that behaves, and with one that does not.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::needless_pass_by_value,
+    reason = "a failure is to panic where it happens"
+)]
+
+#[path = "routing/bench.rs"]
+mod bench;
+#[path = "proto/pool.rs"]
+mod pool;
+#[path = "routing/scripted.rs"]
+mod scripted;
+
+#[path = "routing/effects.rs"]
+mod effects;
+#[path = "routing/failures.rs"]
+mod failures;
+#[path = "routing/lifecycle.rs"]
+mod lifecycle;

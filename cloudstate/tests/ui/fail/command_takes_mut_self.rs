@@ -1,0 +1,20 @@
+use cloudstate::prelude::*;
+
+#[path = "../shop.rs"]
+mod pb;
+
+#[event_sourced_entity(service = pb::Cart)]
+#[derive(Default)]
+struct Cart {
+    products: Vec<String>,
+}
+
+#[handlers(partial)]
+impl Cart {
+    #[command_handler]
+    fn add_item(&mut self, item: pb::AddItem) {
+        self.products.push(item.product);
+    }
+}
+
+fn main() {}

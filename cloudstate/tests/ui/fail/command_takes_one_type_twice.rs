@@ -1,0 +1,18 @@
+use cloudstate::prelude::*;
+
+#[path = "../shop.rs"]
+mod pb;
+
+#[event_sourced_entity(service = pb::Cart)]
+#[derive(Default)]
+struct Cart {
+    products: Vec<String>,
+}
+
+#[handlers(partial)]
+impl Cart {
+    #[command_handler]
+    fn add_item(&self, _id: EntityId, _item: pb::AddItem, _again: pb::AddItem, _user: EntityId) {}
+}
+
+fn main() {}

@@ -1,0 +1,22 @@
+use cloudstate::prelude::*;
+
+#[path = "../shop.rs"]
+mod pb;
+
+#[event_sourced_entity(service = pb::Cart)]
+#[derive(Default)]
+struct Cart {
+    products: Vec<String>,
+}
+
+#[handlers(partial)]
+impl Cart {
+    #[command_handler]
+    fn get_cart(self) -> pb::Contents {
+        pb::Contents {
+            products: self.products,
+        }
+    }
+}
+
+fn main() {}

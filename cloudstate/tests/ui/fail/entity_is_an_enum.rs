@@ -1,0 +1,13 @@
+use cloudstate::prelude::*;
+
+#[path = "../shop.rs"]
+mod pb;
+
+#[event_sourced_entity(service = pb::Cart)]
+#[derive(Default)]
+enum Cart {
+    #[default]
+    Empty,
+}
+
+fn main() {}

@@ -1,0 +1,20 @@
+use cloudstate::prelude::*;
+
+#[path = "../shop.rs"]
+mod pb;
+
+#[event_sourced_entity(service = pb::Cart)]
+#[derive(Default)]
+struct Cart {
+    products: Vec<String>,
+}
+
+#[handlers(partial)]
+impl Cart {
+    #[snapshot_handler]
+    fn restore(&mut self, saved: pb::Saved) {
+        self.products = saved.products;
+    }
+}
+
+fn main() {}

@@ -1,0 +1,5 @@
+//! Compiles the TCK's model services.
+
+fn main() -> Result<(), cloudstate_build::Error> {
+    cloudstate_build::compile(&["proto/cloudstate/tck/model/eventsourced.proto"])
+}

@@ -1,0 +1,122 @@
+//! The command line.
+
+use std::time::Duration;
+
+use clap::Parser;
+
+/// Tests a Cloudstate user function, written in any language, against the Cloudstate TCK.
+///
+/// Without --service and --service-command it tests the model services of Cloudstate for Rust.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXIT_CODES)]
+pub(crate) struct Arguments {
+    /// Address of a running service to test; it has 60 s to come up.
+    #[arg(long, value_name = "HOST:PORT", value_parser = parse_address)]
+    pub(crate) service: Option<String>,
+
+    /// Shell command that starts the service to test, on the HOST and PORT in its environment; stopped at the end.
+    #[arg(long, value_name = "COMMAND", conflicts_with = "service")]
+    pub(crate) service_command: Option<String>,
+
+    /// Run only the cases whose group or name contains this text.
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(crate) filter: String,
+
+    /// How long the service may take for each expected message, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value = "3", value_parser = parse_seconds)]
+    pub(crate) timeout: Duration,
+
+    /// List the cases instead of running them.
+    #[arg(long, conflicts_with_all = ["service", "service_command"])]
+    pub(crate) list: bool,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  cases were run, and none failed
+  1  a case failed, no case could be run, or the service did not start
+  2  the arguments make no sense";
+
+/// Takes the address also as the programs print it, `http://HOST:PORT`.
+fn parse_address(text: &str) -> Result<String, String> {
+    let address = text.strip_prefix("http://").unwrap_or(text);
+    match address.rsplit_once(':') {
+        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(address.into()),
+        _ => Err("write HOST:PORT, such as 127.0.0.1:8080".into()),
+    }
+}
+
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().filter(|seconds| *seconds > 0.0);
+    seconds
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or_else(|| "write a positive number of seconds, such as 3 or 0.5".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use clap::{CommandFactory, Parser, error::ErrorKind};
+
+    use super::Arguments;
+
+    fn parse(line: &str) -> Result<Arguments, ErrorKind> {
+        let words = line.split_whitespace();
+        Arguments::try_parse_from([""].into_iter().chain(words)).map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn addresses_are_checked() {
+        for address in ["localhost:8080", "http://localhost:8080"] {
+            let arguments = parse(&format!("--service {address}")).unwrap();
+            assert_eq!(arguments.service.as_deref(), Some("localhost:8080"));
+        }
+        for address in [
+            "localhost",
+            ":8080",
+            "localhost:",
+            "localhost:http",
+            "localhost:70000",
+        ] {
+            let error = parse(&format!("--service {address}")).unwrap_err();
+            assert_eq!(error, ErrorKind::ValueValidation, "{address}");
+        }
+    }
+
+    #[test]
+    fn times_are_checked() {
+        assert_eq!(parse("").unwrap().timeout, Duration::from_secs(3));
+        assert_eq!(
+            parse("--timeout 0.5").unwrap().timeout,
+            Duration::from_millis(500)
+        );
+        for seconds in ["0", "-1", "soon", "1e300", "NaN", "inf"] {
+            let error = parse(&format!("--timeout={seconds}")).unwrap_err();
+            assert_eq!(error, ErrorKind::ValueValidation, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn one_service_is_tested() {
+        let error = parse("--service a:1 --service-command b").unwrap_err();
+        assert_eq!(error, ErrorKind::ArgumentConflict);
+    }
+
+    #[test]
+    fn what_is_not_there_is_refused() {
+        for argument in ["--proxy a:1", "--listen a:1", "--proxy-command a", "a"] {
+            assert_eq!(parse(argument).unwrap_err(), ErrorKind::UnknownArgument);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! The TCK as a program: finds or starts a service, runs the cases against it, and tells of it.
+
+mod arguments;
+
+use std::{
+    env,
+    io::{self, IsTerminal, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::Parser;
+use tck_harness::{
+    case::Case,
+    cases,
+    process::{ServiceProcess, StartError},
+    report::{Printer, Report},
+    runner::Runner,
+    service::{DiscoveryError, Service},
+};
+
+use arguments::Arguments;
+
+/// Why nothing was tested.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error("no case contains {0:?}; --list shows them all")]
+    NoCase(String),
+    #[error(transparent)]
+    Discovery(#[from] DiscoveryError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error(
+        "{} is not there; build it with `cargo build -p tck-harness --bins`, or name a service with --service or \
+         --service-command", .0.display()
+    )]
+    NotBuilt(PathBuf),
+    #[error("interrupted")]
+    Interrupted,
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let run = async {
+        tokio::select! {
+            result = run(&arguments) => result,
+            // What was started is killed as it is dropped.
+            () = cloudstate::shutdown_signal() => Err(Trouble::Interrupted),
+        }
+    };
+    match run.await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(trouble) => {
+            eprintln!("error: {trouble}");
+            if let Trouble::Start(error) = &trouble {
+                print_output(error.output());
+            }
+            match trouble {
+                Trouble::NoCase(_) => ExitCode::from(2),
+                _ => ExitCode::FAILURE,
+            }
+        }
+    }
+}
+
+/// Whether cases were run, and none failed.
+async fn run(arguments: &Arguments) -> Result<bool, Trouble> {
+    let mut cases = cases::all();
+    cases.retain(|case| {
+        case.group.contains(&arguments.filter) || case.name.contains(&arguments.filter)
+    });
+    if cases.is_empty() {
+        return Err(Trouble::NoCase(arguments.filter.clone()));
+    }
+    if arguments.list {
+        list(&cases)?;
+        return Ok(true);
+    }
+    let (process, service) = match (&arguments.service, &arguments.service_command) {
+        (Some(address), _) => (None, find(address).await?),
+        (None, Some(command)) => started(ServiceProcess::start_command(command).await?),
+        (None, None) => started(ServiceProcess::start_program(&own_service()?).await?),
+    };
+    let report = test(&service, &cases, arguments).await?;
+    let ran = report.passed().next().is_some();
+    let failed = report.failed().next().is_some();
+    if let Some(process) = process {
+        if failed {
+            print_output(&process.output());
+        }
+        process.stop().await;
+    }
+    if !ran && !failed {
+        eprintln!("no case was run: the service announces none of the entities that they need");
+    }
+    Printer::new(io::stdout(), in_colours()).sum(&report)?;
+    Ok(ran && !failed)
+}
+
+fn started((process, service): (ServiceProcess, Service)) -> (Option<ServiceProcess>, Service) {
+    (Some(process), service)
+}
+
+fn list(cases: &[Case]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let mut group = "";
+    for case in cases {
+        if group != case.group {
+            group = case.group;
+            writeln!(out, "{group}")?;
+        }
+        writeln!(out, "  {}", case.name)?;
+    }
+    out.flush()
+}
+
+async fn find(address: &str) -> Result<Service, DiscoveryError> {
+    match Service::discover(address).await {
+        Ok(service) => Ok(service),
+        Err(error) => {
+            eprintln!("{error}; waiting for it");
+            Service::wait_for(address).await
+        }
+    }
+}
+
+/// The model services of this project, which Cargo puts beside this program.
+fn own_service() -> Result<PathBuf, Trouble> {
+    let mut path = env::current_exe()?;
+    path.set_file_name(format!("tck-service{}", env::consts::EXE_SUFFIX));
+    if Path::new(&path).is_file() {
+        Ok(path)
+    } else {
+        Err(Trouble::NotBuilt(path))
+    }
+}
+
+async fn test(service: &Service, cases: &[Case], arguments: &Arguments) -> io::Result<Report> {
+    let mut printer = Printer::new(io::stdout(), in_colours());
+    let mut printed = Ok(());
+    let runner = Runner::new(service).patience(arguments.timeout);
+    let report = runner
+        .run(cases, |progress| {
+            if printed.is_ok() {
+                printed = printer.progress(progress);
+            }
+        })
+        .await;
+    printed.map(|()| report)
+}
+
+fn in_colours() -> bool {
+    io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none()
+}
+
+fn print_output(lines: &[String]) {
+    if !lines.is_empty() {
+        eprintln!("the service's last output:");
+    }
+    for line in lines {
+        eprintln!("  {line}");
+    }
+}

@@ -1,0 +1,182 @@
+//! A case of the TCK, and what it works with.
+
+use std::{fmt, future::Future, pin::Pin, time::Duration};
+
+use cloudstate_protocol::cloudstate::Entity;
+
+use crate::{
+    connection::Link,
+    conversation::Conversation,
+    failure::{Failure, Verdict},
+    service::Service,
+};
+
+/// One case. It is run only against a service that announces all services it needs.
+pub struct Case {
+    /// Title of the group of cases that it belongs to.
+    pub group: &'static str,
+    /// Its name within the group.
+    pub name: &'static str,
+    /// Full names of the services that it needs.
+    pub needs: &'static [&'static str],
+    body: Box<dyn Body>,
+}
+
+/// An async function of a [`Fixture`], as a value.
+trait Body {
+    fn run<'a>(&'a self, tck: &'a mut Fixture) -> Pin<Box<dyn Future<Output = Verdict> + 'a>>;
+}
+
+impl<F: AsyncFn(&mut Fixture) -> Verdict> Body for F {
+    fn run<'a>(&'a self, tck: &'a mut Fixture) -> Pin<Box<dyn Future<Output = Verdict> + 'a>> {
+        Box::pin(self(tck))
+    }
+}
+
+impl Case {
+    /// A case with these steps.
+    pub fn new(
+        group: &'static str,
+        name: &'static str,
+        needs: &'static [&'static str],
+        body: impl AsyncFn(&mut Fixture) -> Verdict + 'static,
+    ) -> Self {
+        Self {
+            group,
+            name,
+            needs,
+            body: Box::new(body),
+        }
+    }
+
+    /// The needed services that `service` does not announce.
+    pub fn missing(&self, service: &Service) -> Vec<&'static str> {
+        let missing = |name: &&&str| !service.serves(name);
+        self.needs.iter().filter(missing).copied().collect()
+    }
+
+    /// Runs the steps, and checks that nothing was left open.
+    ///
+    /// # Errors
+    /// What the service did wrong.
+    pub async fn run(&self, fixture: &mut Fixture) -> Verdict {
+        self.body.run(fixture).await?;
+        match fixture.conversation().open_connections() {
+            0 => Ok(()),
+            open => Err(Failure::new(format!(
+                "the case itself is wrong: it left {open} of its connections open"
+            ))),
+        }
+    }
+}
+
+impl fmt::Debug for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Case")
+            .field("group", &self.group)
+            .field("name", &self.name)
+            .field("needs", &self.needs)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Counts the entities that the cases of a run have used, per kind; ids are never used twice.
+#[derive(Clone, Debug, Default)]
+pub struct EntityIds {
+    event_sourced: u32,
+}
+
+/// What one case works with: the service, new entity ids, and a record of what is said.
+#[derive(Debug)]
+pub struct Fixture {
+    service: Service,
+    link: Link,
+    ids: EntityIds,
+}
+
+impl Fixture {
+    /// A fixture whose entities are numbered behind those of `ids`; the service has `patience` for every message.
+    pub fn new(service: &Service, patience: Duration, ids: EntityIds) -> Self {
+        let link = Link {
+            channel: service.channel.clone(),
+            descriptors: service.descriptors.clone(),
+            conversation: Conversation::default(),
+            patience,
+        };
+        Self {
+            service: service.clone(),
+            link,
+            ids,
+        }
+    }
+
+    /// The service under test.
+    pub fn service(&self) -> &Service {
+        &self.service
+    }
+
+    /// Opens connections to the service under test.
+    pub fn link(&self) -> &Link {
+        &self.link
+    }
+
+    /// What was said so far.
+    pub fn conversation(&self) -> &Conversation {
+        &self.link.conversation
+    }
+
+    /// The numbers used so far, for the next case.
+    pub fn into_ids(self) -> EntityIds {
+        self.ids
+    }
+
+    /// An id for the case's event-sourced entity: `entity-1`, `entity-2`, ...
+    pub fn next_event_sourced_id(&mut self) -> String {
+        self.ids.event_sourced += 1;
+        format!("entity-{}", self.ids.event_sourced)
+    }
+
+    /// Checks that a service is announced as an entity of this type, and is declared in the descriptor set.
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn discovered(&self, service_name: &str, entity_type: &str) -> Verdict<&Entity> {
+        let declared = self.service.declared_services();
+        if !declared.iter().any(|name| name == service_name) {
+            return Err(Failure::new(format!(
+                "service {service_name} is not declared in the descriptor set (EntitySpec.proto)"
+            ))
+            .detail("declared services", declared));
+        }
+        let entities = &self.service.spec().entities;
+        let entity = entities
+            .iter()
+            .find(|entity| entity.service_name == service_name)
+            .ok_or_else(|| {
+                Failure::new(format!("no entity has the service_name {service_name}"))
+            })?;
+        check_equal(
+            &format!("entity_type of {service_name}"),
+            entity_type,
+            &entity.entity_type,
+        )?;
+        Ok(entity)
+    }
+}
+
+/// Compares a value that is no message of its own.
+///
+/// # Errors
+/// They differ.
+pub fn check_equal<E, R>(what: &str, expected: &E, received: &R) -> Verdict
+where
+    E: fmt::Debug + ?Sized,
+    R: fmt::Debug + PartialEq<E> + ?Sized,
+{
+    if received == expected {
+        return Ok(());
+    }
+    Err(Failure::new(format!("{what} is not the expected one"))
+        .detail("expected", [format!("{expected:?}")])
+        .detail("received", [format!("{received:?}")]))
+}

@@ -1,0 +1,94 @@
+//! Everything that was said in a case, for the report of its failure.
+
+use std::{cell::RefCell, rc::Rc};
+
+use crate::{failure::Failure, text::Outline};
+
+/// Longest line of a conversation, in characters; the difference below it shows everything.
+const LINE: usize = 400;
+
+/// The messages of one case, over all its connections, in order. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Conversation(Rc<RefCell<Log>>);
+
+#[derive(Debug, Default)]
+struct Log {
+    lines: Vec<String>,
+    /// On any connection.
+    last_sent: Option<Outline>,
+    connections: usize,
+    open: usize,
+}
+
+/// One connection of a conversation.
+#[derive(Debug)]
+pub(crate) struct Speaker {
+    conversation: Conversation,
+    number: usize,
+}
+
+impl Conversation {
+    /// What was said so far: `#1 -> ` was sent on the first connection, `#1 <- ` received.
+    pub fn lines(&self) -> Vec<String> {
+        self.0.borrow().lines.clone()
+    }
+
+    /// Connections that were opened and have not been completed by both sides.
+    pub fn open_connections(&self) -> usize {
+        self.0.borrow().open
+    }
+
+    pub(crate) fn join(&self) -> Speaker {
+        let mut log = self.0.borrow_mut();
+        log.connections += 1;
+        log.open += 1;
+        Speaker {
+            conversation: self.clone(),
+            number: log.connections,
+        }
+    }
+}
+
+impl Speaker {
+    pub(crate) fn sent(&self, message: Outline) {
+        self.say("->", &message.line());
+        self.conversation.0.borrow_mut().last_sent = Some(message);
+    }
+
+    pub(crate) fn received(&self, message: &Outline) {
+        self.say("<-", &message.line());
+    }
+
+    /// What happened to the stream itself.
+    pub(crate) fn sent_event(&self, event: &str) {
+        self.say("->", &format!("({event})"));
+    }
+
+    /// What happened to the stream itself.
+    pub(crate) fn received_event(&self, event: &str) {
+        self.say("<-", &format!("({event})"));
+    }
+
+    /// Both sides have completed the stream.
+    pub(crate) fn completed(&self) {
+        self.conversation.0.borrow_mut().open -= 1;
+    }
+
+    /// A failure that shows what was sent last.
+    pub(crate) fn failure(&self, summary: impl Into<String>) -> Failure {
+        let failure = Failure::new(summary);
+        match &self.conversation.0.borrow().last_sent {
+            Some(sent) => failure.detail("sent last", sent.lines()),
+            None => failure,
+        }
+    }
+
+    fn say(&self, arrow: &str, text: &str) {
+        let shortened = match text.char_indices().nth(LINE) {
+            Some((end, _)) => format!("{}...", &text[..end]),
+            None => text.to_owned(),
+        };
+        let line = format!("#{} {arrow} {shortened}", self.number);
+        self.conversation.0.borrow_mut().lines.push(line);
+    }
+}

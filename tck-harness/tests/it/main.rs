@@ -1,0 +1,18 @@
+//! The harness against services that do right, and against services that do wrong.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test's way to fail; clippy knows only the functions that carry #[test]"
+)]
+
+mod event_sourced;
+mod model_service;
+mod process;
+mod program;
+mod verdicts;
+
+use std::path::Path;
+
+/// The model services of this project.
+fn tck_service() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_tck-service"))
+}

@@ -1,0 +1,117 @@
+//! The program: its arguments, its output and its exit codes.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+use crate::{
+    model_service::{Fault, ModelService, OnFailure},
+    tck_service,
+};
+
+const HARNESS: &str = env!("CARGO_BIN_EXE_tck-harness");
+
+fn run(program: impl AsRef<Path>, arguments: &[&str]) -> (i32, String, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = Command::new(program.as_ref())
+        .args(arguments)
+        .output()
+        .unwrap();
+    let stdout = String::from_utf8(stdout).unwrap();
+    let stderr = String::from_utf8(stderr).unwrap();
+    println!("{arguments:?}\n{stdout}{stderr}");
+    (status.code().unwrap(), stdout, stderr)
+}
+
+#[test]
+fn without_arguments_this_projects_services_are_tested() {
+    let (code, stdout, _) = run(HARNESS, &[]);
+    assert_eq!(code, 0);
+    assert_eq!(
+        stdout.lines().last(),
+        Some("21 passed, 0 failed, 0 skipped")
+    );
+    assert!(!stdout.contains('\x1b'));
+}
+
+#[test]
+fn a_service_is_started_by_a_command() {
+    let command = format!("exec '{}'", tck_service().display());
+    let arguments = ["--service-command", &command, "--filter", "snapshot"];
+    let (code, stdout, _) = run(HARNESS, &arguments);
+    assert_eq!(code, 0);
+    assert_eq!(stdout.lines().last(), Some("5 passed, 0 failed, 0 skipped"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_is_an_exit_code() {
+    let service = ModelService::start(OnFailure::Rollback, Some(Fault::ForwardsToItself)).await;
+    let (code, stdout, _) = run(HARNESS, &["--service", &service.address()]);
+    assert_eq!(code, 1);
+    assert!(stdout.contains("  verify forward to second service ... FAILED\n"));
+    assert_eq!(
+        stdout.lines().last(),
+        Some("17 passed, 4 failed, 0 skipped")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn to_have_tested_nothing_is_no_success() {
+    let service = ModelService::start(OnFailure::Restart, Some(Fault::WithoutConfigured)).await;
+    let arguments = ["--service", &service.address(), "--filter", "configured"];
+    let (code, stdout, stderr) = run(HARNESS, &arguments);
+    assert_eq!(code, 1);
+    assert_eq!(stdout.lines().last(), Some("0 passed, 0 failed, 1 skipped"));
+    assert!(stderr.starts_with("no case was run: "));
+}
+
+#[test]
+fn a_service_that_does_not_start_is_told_with_its_output() {
+    let (code, _, stderr) = run(HARNESS, &["--service-command", "echo no database; exit 4"]);
+    assert_eq!(code, 1);
+    assert!(stderr.contains("exit status: 4"));
+    assert!(stderr.contains("the service's last output:\n  no database\n"));
+}
+
+#[test]
+fn cases_are_listed_without_a_service() {
+    let (code, stdout, _) = run(HARNESS, &["--list", "--filter", "snapshot"]);
+    assert_eq!(code, 0);
+    assert_eq!(
+        stdout,
+        "verifying model test: event sourced entity\n  \
+         verify multiple emitted events and snapshots\n  \
+         verify initial snapshot\n  \
+         verify initial snapshot and events\n  \
+         verify forward with emitted events and snapshot\n  \
+         verify reply with multiple side effects, events, and snapshot\n"
+    );
+}
+
+#[test]
+fn arguments_that_make_no_sense_are_refused() {
+    for (arguments, named) in [
+        (["--filter", "nonsense"], "no case contains \"nonsense\""),
+        (["--proxy", "127.0.0.1:9000"], "'--proxy'"),
+        (["--service", "localhost"], "write HOST:PORT"),
+    ] {
+        let (code, _, stderr) = run(HARNESS, &arguments);
+        assert_eq!(code, 2);
+        assert!(stderr.contains(named));
+    }
+}
+
+#[test]
+fn services_that_are_not_built_are_named() {
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let harness = directory.path().join("tck-harness");
+    fs::hard_link(HARNESS, &harness).unwrap();
+    let (code, _, stderr) = run(&harness, &[]);
+    assert_eq!(code, 1);
+    assert!(stderr.contains("cargo build -p tck-harness --bins"));
+}
