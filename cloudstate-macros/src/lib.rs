@@ -7,6 +7,7 @@ mod expand;
 mod fallback;
 mod model;
 mod parse;
+mod tokens;
 mod validate;
 
 use proc_macro::TokenStream;

@@ -1,18 +1,42 @@
 //! Rules between the methods of a block.
 
-use super::{command::command, event::event, signature::text, snapshot::snapshots};
+use super::{command::command, event::event, snapshot::snapshots};
 use crate::{
     attrs::{CratePath, HandlersOptions, Kind},
     errors::Errors,
     model::{CommandHandler, EventHandler, Handlers},
     parse::{Block, Method},
+    tokens::{mentions_parameter, text},
 };
 
 /// The handlers of a block: those that are sound, and as much as is known of the others.
-pub(crate) fn handlers(options: &HandlersOptions, block: &Block, errors: &mut Errors) -> Handlers {
+pub(crate) fn handlers(
+    options: &HandlersOptions,
+    krate: CratePath,
+    block: &Block,
+    errors: &mut Errors,
+) -> Handlers {
+    Handlers {
+        krate,
+        generics: block.item.generics.clone(),
+        self_type: (*block.item.self_ty).clone(),
+        partial: options.partial.is_present(),
+        commands: commands(block, errors),
+        events: events(block, errors),
+        snapshots: snapshots(&block.methods, errors),
+        has_snapshots: block
+            .methods
+            .iter()
+            .any(|method| matches!(method.kind, Kind::Snapshot | Kind::SnapshotHandler)),
+    }
+}
+
+fn commands(block: &Block, errors: &mut Errors) -> Vec<CommandHandler> {
     let mut commands: Vec<CommandHandler> = Vec::new();
     for method in of_kind(Kind::Command, block) {
-        let handler = command(method, errors);
+        let Some(handler) = command(method, errors) else {
+            continue;
+        };
         let same_rpc = |other: &&CommandHandler| {
             other.marker == handler.marker && other.cfgs.is_empty() && handler.cfgs.is_empty()
         };
@@ -27,12 +51,23 @@ pub(crate) fn handlers(options: &HandlersOptions, block: &Block, errors: &mut Er
             None => commands.push(handler),
         }
     }
+    commands
+}
 
+fn events(block: &Block, errors: &mut Errors) -> Vec<EventHandler> {
     let mut events: Vec<EventHandler> = Vec::new();
     for method in of_kind(Kind::Event, block) {
         let Some(handler) = event(method, errors) else {
             continue;
         };
+        // Its type URL is a static, of which all instances of a generic type have the same one.
+        if mentions_parameter(&handler.event, &block.item.generics) {
+            errors.at(
+                &handler.event,
+                "an event is of one type, whatever the parameters of the entity: write a type without them",
+            );
+            continue;
+        }
         let same_event = |other: &&EventHandler| {
             other.event == handler.event && other.cfgs.is_empty() && handler.cfgs.is_empty()
         };
@@ -48,20 +83,7 @@ pub(crate) fn handlers(options: &HandlersOptions, block: &Block, errors: &mut Er
             None => events.push(handler),
         }
     }
-
-    Handlers {
-        krate: CratePath::new(options.krate.clone()),
-        generics: block.item.generics.clone(),
-        self_type: (*block.item.self_ty).clone(),
-        partial: options.partial.is_present(),
-        commands,
-        events,
-        snapshots: snapshots(&block.methods, errors),
-        has_snapshots: block
-            .methods
-            .iter()
-            .any(|method| matches!(method.kind, Kind::Snapshot | Kind::SnapshotHandler)),
-    }
+    events
 }
 
 fn of_kind(kind: Kind, block: &Block) -> impl Iterator<Item = &Method> {

@@ -1,9 +1,8 @@
 //! What all annotated methods have in common.
 
-use quote::ToTokens;
 use syn::{FnArg, Ident, Receiver, ReceiverKind, ReturnType, Safety, Signature, Type};
 
-use crate::{attrs::Kind, errors::Errors};
+use crate::{attrs::Kind, errors::Errors, tokens::text};
 
 /// How a method takes the entity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,23 +107,6 @@ fn last_name(ty: &Type) -> Option<&Ident> {
         Type::Path(path) => path.path.segments.last().map(|last| &last.ident),
         _ => None,
     }
-}
-
-/// A type as a user would write it.
-pub(super) fn text(tokens: impl ToTokens) -> String {
-    let mut text = tokens.to_token_stream().to_string();
-    for (spaced, tight) in [
-        (" :: ", "::"),
-        (":: ", "::"),
-        (" < ", "<"),
-        (" > ", ">"),
-        (" >", ">"),
-        ("& ", "&"),
-        (" ,", ","),
-    ] {
-        text = text.replace(spaced, tight);
-    }
-    text
 }
 
 /// Reports the second of two types that are written alike.
