@@ -5,7 +5,7 @@ mod pb;
 
 #[event_sourced_entity(service = pb::Cart)]
 #[derive(Default)]
-struct Cart<E> {
+struct Cart<E: Send + 'static> {
     last: Option<E>,
 }
 
