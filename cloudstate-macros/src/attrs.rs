@@ -9,7 +9,7 @@ use darling::{
 };
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
-use syn::{Attribute, Expr, ExprLit, Lit, Meta, Path};
+use syn::{Attribute, Expr, ExprLit, Ident, Lit, Meta, Path};
 
 use crate::errors::Errors;
 
@@ -94,6 +94,23 @@ impl CratePath {
         Self(option.map(|PathOption(path)| path))
     }
 
+    /// Whether the path ends with these names, of which there may be none.
+    fn ends_with<'a>(&self, names: impl DoubleEndedIterator<Item = &'a Ident>) -> bool {
+        let mut own = match &self.0 {
+            None => vec!["cloudstate".to_owned()],
+            Some(path) => {
+                let names = path
+                    .segments
+                    .iter()
+                    .map(|segment| segment.ident.to_string());
+                names.collect()
+            }
+        };
+        names
+            .rev()
+            .all(|name| own.pop().is_some_and(|own| name == &own))
+    }
+
     /// The path, where errors shall point to `span`.
     pub(crate) fn at(&self, span: Span) -> TokenStream {
         let Some(path) = &self.0 else {
@@ -149,24 +166,21 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// The attribute that `attribute` is, by its name alone or as `cloudstate::name`.
-    pub(crate) fn of(attribute: &Attribute) -> Option<Self> {
-        let path = attribute.path();
-        if path.segments.len() > 2 {
-            return None;
-        }
-        [
+    /// The attribute of ours that `attribute` is: by its name alone, or behind a path to the crate.
+    pub(crate) fn of(attribute: &Attribute, krate: &CratePath) -> Option<Self> {
+        let mut path = attribute.path().segments.iter().rev();
+        let name = &path.next()?.ident;
+        let kind = [
             Self::Command,
             Self::Event,
             Self::Snapshot,
             Self::SnapshotHandler,
         ]
         .into_iter()
-        .find(|kind| {
-            path.segments
-                .last()
-                .is_some_and(|last| last.ident == kind.name())
-        })
+        .find(|kind| name == kind.name())?;
+        krate
+            .ends_with(path.rev().map(|segment| &segment.ident))
+            .then_some(kind)
     }
 
     /// What a method with the attribute is.
@@ -219,4 +233,38 @@ pub(crate) fn no_options(kind: Kind, attribute: &Attribute, errors: &mut Errors)
         Meta::NameValue(value) => value.value.to_token_stream(),
     };
     errors.at(options, format!("{kind} has no options: remove this"));
+}
+
+#[cfg(test)]
+mod tests {
+    use syn::parse_quote;
+
+    use super::*;
+
+    #[test]
+    fn our_attributes_stand_alone_or_behind_the_crate() {
+        let default = CratePath::new(None);
+        let renamed = CratePath::new(Some(PathOption(parse_quote!(crate::sdk))));
+        for attribute in [
+            parse_quote!(#[snapshot]),
+            parse_quote!(#[cloudstate::snapshot]),
+            parse_quote!(#[::cloudstate::snapshot]),
+        ] {
+            assert_eq!(Kind::of(&attribute, &default), Some(Kind::Snapshot));
+        }
+        for attribute in [
+            parse_quote!(#[snapshot]),
+            parse_quote!(#[sdk::snapshot]),
+            parse_quote!(#[crate::sdk::snapshot]),
+        ] {
+            assert_eq!(Kind::of(&attribute, &renamed), Some(Kind::Snapshot));
+        }
+        for attribute in [
+            parse_quote!(#[insta::snapshot]),
+            parse_quote!(#[other::cloudstate::snapshot]),
+            parse_quote!(#[snapshots]),
+        ] {
+            assert_eq!(Kind::of(&attribute, &default), None);
+        }
+    }
 }

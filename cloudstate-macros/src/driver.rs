@@ -5,7 +5,7 @@ use quote::{ToTokens, quote};
 use syn::Item;
 
 use crate::{
-    attrs::{self, EntityOptions, HandlersOptions, Kind},
+    attrs::{self, CratePath, EntityOptions, HandlersOptions, Kind},
     errors::Errors,
     expand, fallback, parse, validate,
 };
@@ -42,14 +42,15 @@ pub(crate) fn handlers(options: TokenStream, tokens: &TokenStream) -> TokenStrea
         Err(error) => return fallback::item(tokens, &error.into()),
     };
     let options: HandlersOptions = attrs::read(options, &mut errors);
-    let block = parse::block(item, &mut errors);
+    let krate = CratePath::new(options.krate.clone());
+    let block = parse::block(item, &krate, &mut errors);
     if let Some((path, _)) = &block.item.trait_ {
         errors.at(
             path,
             "handlers are inherent methods: write `#[handlers]` above an `impl` block without a trait",
         );
     }
-    let model = validate::handlers(&options, &block, &mut errors);
+    let model = validate::handlers(&options, krate, &block, &mut errors);
     let generated = if errors.is_empty() {
         expand::handlers(&model)
     } else {

@@ -25,6 +25,7 @@ pub(crate) fn handlers(model: &Handlers) -> TokenStream {
     let snapshot_methods = snapshots::methods(model);
     let events = events::implementations(model);
     let snapshots = snapshots::implementation(model);
+    let arguments = commands::check_arguments(model);
     let complete = commands::check_complete(model);
     quote! {
         #[automatically_derived]
@@ -37,6 +38,7 @@ pub(crate) fn handlers(model: &Handlers) -> TokenStream {
         }
         #events
         #snapshots
+        #arguments
         #complete
     }
 }

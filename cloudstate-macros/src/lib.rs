@@ -1,4 +1,8 @@
 //! The attribute macros of `cloudstate`, which re-exports them; depend on that crate instead.
+//!
+//! A macro reads its item into a model, checks every rule on the way, and then writes code from the model. When
+//! something is wrong it reports all of it at once, and still gives the compiler the user's item and whatever
+//! implementations other code relies on, so that one mistake does not become twenty errors.
 
 mod attrs;
 mod driver;
@@ -7,45 +11,85 @@ mod expand;
 mod fallback;
 mod model;
 mod parse;
+mod tokens;
 mod validate;
 
 use proc_macro::TokenStream;
 
 /// Makes a struct the state of an event-sourced entity, which implements a service of a `.proto` file.
 ///
-/// ```ignore
-/// #[event_sourced_entity(service = pb::ShoppingCart)]
-/// ```
+/// The struct is the state in memory. What is stored are its events and snapshots, so its fields may change freely. It
+/// needs `Default`, the state before the first event, and an `impl` block with [`macro@handlers`].
+///
+/// | option | meaning | without it |
+/// |---|---|---|
+/// | `service = pb::ShoppingCart` | the service, by the marker that the build script generated | required |
+/// | `extern_service = protos::ShoppingCart` | instead of `service`, where the marker is of another crate | |
+/// | `persistence_id = "shopping-cart"` | separates what is stored from that of other entities; changing it loses sight of everything stored | name of the struct |
+/// | `snapshot_every = 100` | stores a snapshot with every hundredth event | no snapshots |
+/// | `passivate_after = "30s"` | keeps an idle entity in memory for so long: a whole number of `ms`, `s`, `m` or `h` | up to the proxy |
+/// | `register = false` | leaves the entity out of what `cloudstate::run` serves; it then needs no `Default` | registered |
+/// | `crate = path` | where the crate `cloudstate` is, if it has another name | `::cloudstate` |
+///
+/// Within a crate no two entities implement one service. Of two with the same `extern_service` the program complains
+/// when it starts. Generic structs are never registered: pass their instances to `Cloudstate::register`.
 #[proc_macro_attribute]
 pub fn event_sourced_entity(options: TokenStream, item: TokenStream) -> TokenStream {
     driver::event_sourced_entity(options.into(), &item.into()).into()
 }
 
 /// Finds the handlers of an entity in an `impl` block.
+///
+/// Its methods with [`macro@command_handler`], [`macro@event_handler`], [`macro@snapshot`] and
+/// [`macro@snapshot_handler`] stay ordinary methods, which tests can call; others are left alone. An entity has one such
+/// block, with a handler for every rpc of its service.
+///
+/// | option | meaning |
+/// |---|---|
+/// | `partial` | rpcs may lack a handler; their calls fail |
+/// | `crate = path` | where the crate `cloudstate` is, if it has another name |
 #[proc_macro_attribute]
 pub fn handlers(options: TokenStream, item: TokenStream) -> TokenStream {
     driver::handlers(options.into(), &item.into()).into()
 }
 
-/// Handles the commands of one rpc.
+/// Handles the commands of one rpc: the one with the method's name in upper camel case, or `name = "AddItem"`.
+///
+/// Parameters are told apart by type. They come in any order, and each may be left out:
+///
+/// - `&self`, for a query; or `&mut Context<Self>`, which reads the state and emits events,
+/// - the request message,
+/// - `EntityId`, `Metadata`, `Option<CloudEvent>`.
+///
+/// The method returns the rpc's response message (nothing for `google.protobuf.Empty`), a `Reply`, a `Forward`, or a
+/// `Result` of one of these whose error is a `Failure` or becomes one.
 #[proc_macro_attribute]
 pub fn command_handler(_options: TokenStream, item: TokenStream) -> TokenStream {
     driver::misplaced(attrs::Kind::Command, &item.into()).into()
 }
 
-/// Applies an event to the state.
+/// Applies an event to the state: when it is emitted, and whenever the entity is loaded.
+///
+/// The method takes `&mut self` and the event, and may take `EventContext` and `EntityId`. It returns nothing and refuses
+/// nothing: the event has happened. It has no options.
 #[proc_macro_attribute]
 pub fn event_handler(_options: TokenStream, item: TokenStream) -> TokenStream {
     driver::misplaced(attrs::Kind::Event, &item.into()).into()
 }
 
-/// Turns the state into its stored form.
+/// Turns the state into its stored form, a message: `fn save(&self) -> pb::Saved`.
+///
+/// It comes with a [`macro@snapshot_handler`], and runs as often as the entity's `snapshot_every` says. It has no
+/// options.
 #[proc_macro_attribute]
 pub fn snapshot(_options: TokenStream, item: TokenStream) -> TokenStream {
     driver::misplaced(attrs::Kind::Snapshot, &item.into()).into()
 }
 
-/// Restores the state from its stored form.
+/// Restores the state from its stored form: `fn restore(&mut self, saved: pb::Saved)`.
+///
+/// It runs before the events that are newer than the snapshot are applied, and takes what [`macro@snapshot`] returns. It
+/// has no options.
 #[proc_macro_attribute]
 pub fn snapshot_handler(_options: TokenStream, item: TokenStream) -> TokenStream {
     driver::misplaced(attrs::Kind::SnapshotHandler, &item.into()).into()

@@ -73,6 +73,16 @@ pub(crate) enum CommandArg {
     Part(Box<Type>),
 }
 
+impl CommandArg {
+    /// The type of a part of the command.
+    pub(crate) fn part(&self) -> Option<&Type> {
+        match self {
+            Self::Part(part) => Some(part),
+            Self::State(_) | Self::Context(_) | Self::SharedContext(_) => None,
+        }
+    }
+}
+
 /// A method with `#[event_handler]`.
 #[derive(Debug)]
 pub(crate) struct EventHandler {

@@ -2,7 +2,10 @@
 
 use syn::{Attribute, ImplItem, ItemImpl, Signature, parse_quote};
 
-use crate::{attrs::Kind, errors::Errors};
+use crate::{
+    attrs::{CratePath, Kind},
+    errors::Errors,
+};
 
 /// An `impl` block, and the methods that carried one of our attributes.
 #[derive(Debug)]
@@ -23,13 +26,13 @@ pub(crate) struct Method {
 }
 
 /// Takes our attributes out of the block.
-pub(crate) fn block(mut item: ItemImpl, errors: &mut Errors) -> Block {
+pub(crate) fn block(mut item: ItemImpl, krate: &CratePath, errors: &mut Errors) -> Block {
     let mut methods = Vec::new();
     for item in &mut item.items {
         let ImplItem::Fn(function) = item else {
             continue;
         };
-        let Some((kind, attribute)) = take(&mut function.attrs, errors) else {
+        let Some((kind, attribute)) = take(&mut function.attrs, krate, errors) else {
             continue;
         };
         // Handlers take their arguments by value, whether they keep them or not.
@@ -48,10 +51,14 @@ pub(crate) fn block(mut item: ItemImpl, errors: &mut Errors) -> Block {
 }
 
 /// Removes our attributes, of which a method has at most one.
-fn take(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> Option<(Kind, Attribute)> {
-    let mut ours = attributes.extract_if(.., |attribute| Kind::of(attribute).is_some());
+fn take(
+    attributes: &mut Vec<Attribute>,
+    krate: &CratePath,
+    errors: &mut Errors,
+) -> Option<(Kind, Attribute)> {
+    let mut ours = attributes.extract_if(.., |attribute| Kind::of(attribute, krate).is_some());
     let attribute = ours.next()?;
-    let kind = Kind::of(&attribute)?;
+    let kind = Kind::of(&attribute, krate)?;
     for extra in ours {
         errors.at(
             extra.path(),

@@ -5,7 +5,6 @@ mod block;
 mod command;
 mod entity;
 mod event;
-mod generics;
 mod signature;
 mod snapshot;
 

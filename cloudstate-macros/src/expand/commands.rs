@@ -5,7 +5,10 @@ use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
 use super::local;
-use crate::model::{CommandArg, CommandHandler, Handlers};
+use crate::{
+    model::{CommandArg, CommandHandler, Handlers},
+    tokens::mentions_self,
+};
 
 /// The list of rpcs with a handler.
 pub(super) fn handled(model: &Handlers) -> TokenStream {
@@ -85,6 +88,31 @@ fn argument(model: &Handlers, arg: &CommandArg) -> TokenStream {
             quote_spanned!(part.span()=> <#part as #krate::handler::HandlerArg<_>>::take(#call))
         }
     }
+}
+
+/// A check that no handler takes a type twice under two names: the second argument would be an empty request.
+///
+/// Outside the `impl` block, its parameters and `Self` have no meaning; handlers with those go unchecked.
+pub(super) fn check_arguments(model: &Handlers) -> TokenStream {
+    let checks = model.commands.iter().filter_map(|handler| {
+        let cfgs = &handler.cfgs;
+        let parts: Vec<_> = handler.args.iter().filter_map(CommandArg::part).collect();
+        if parts.len() < 2 || is_generic(model) || parts.iter().any(|part| mentions_self(part)) {
+            return None;
+        }
+        let implementations = parts
+            .iter()
+            .map(|part| quote_spanned!(part.span()=> impl EachArgumentHasItsOwnType for #part {}));
+        Some(quote! {
+            #(#cfgs)*
+            const _: () = {
+                #[allow(dead_code, reason = "its implementations exclude each other; nothing calls it")]
+                trait EachArgumentHasItsOwnType {}
+                #(#implementations)*
+            };
+        })
+    });
+    quote!(#(#checks)*)
 }
 
 /// A check that no rpc lacks a handler: for a generic entity whenever it is used, otherwise at once.

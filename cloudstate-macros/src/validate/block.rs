@@ -2,29 +2,46 @@
 
 use syn::Attribute;
 
-use super::{
-    command::command,
-    event::event,
-    generics,
-    signature::{Library, text},
-    snapshot::snapshots,
-};
+use super::{command::command, event::event, signature::Library, snapshot::snapshots};
 use crate::{
     attrs::{CratePath, HandlersOptions, Kind, PathOption},
     errors::Errors,
     model::{CommandHandler, EventHandler, Handlers},
     parse::{Block, Method},
+    tokens::{mentions_parameter, mentions_self, text},
 };
 
 /// The handlers of a block: those that are sound, and as much as is known of the others.
-pub(crate) fn handlers(options: &HandlersOptions, block: &Block, errors: &mut Errors) -> Handlers {
-    let krate = options.krate.as_ref();
+pub(crate) fn handlers(
+    options: &HandlersOptions,
+    krate: CratePath,
+    block: &Block,
+    errors: &mut Errors,
+) -> Handlers {
     let library = Library {
-        krate: krate.map(|PathOption(path)| path),
+        krate: options.krate.as_ref().map(|PathOption(path)| path),
     };
+    Handlers {
+        krate,
+        generics: block.item.generics.clone(),
+        self_type: (*block.item.self_ty).clone(),
+        partial: options.partial.is_present(),
+        commands: commands(block, library, errors),
+        events: events(block, library, errors),
+        snapshots: snapshots(&block.methods, errors),
+        has_snapshots: block
+            .methods
+            .iter()
+            .any(|method| matches!(method.kind, Kind::Snapshot | Kind::SnapshotHandler)),
+    }
+}
+
+fn commands(block: &Block, library: Library<'_>, errors: &mut Errors) -> Vec<CommandHandler> {
     let mut commands: Vec<CommandHandler> = Vec::new();
     for method in of_kind(Kind::Command, block) {
-        let handler = command(method, library, errors);
+        let Some(handler) = command(method, library, errors) else {
+            continue;
+        };
         let same_rpc = |other: &&CommandHandler| {
             other.marker == handler.marker && coexist(&other.cfgs, &handler.cfgs)
         };
@@ -39,13 +56,27 @@ pub(crate) fn handlers(options: &HandlersOptions, block: &Block, errors: &mut Er
             None => commands.push(handler),
         }
     }
+    commands
+}
 
+fn events(block: &Block, library: Library<'_>, errors: &mut Errors) -> Vec<EventHandler> {
     let mut events: Vec<EventHandler> = Vec::new();
     for method in of_kind(Kind::Event, block) {
         let Some(handler) = event(method, library, errors) else {
             continue;
         };
-        generics::one_stored_type(&handler.event, &block.item.generics, errors);
+        // Its type URL is a static, of which all instances of a generic type have the same one.
+        let generics = &block.item.generics;
+        let is_generic = generics.type_params().count() + generics.const_params().count() > 0;
+        if mentions_parameter(&handler.event, generics)
+            || is_generic && mentions_self(&handler.event)
+        {
+            errors.at(
+                &handler.event,
+                "an event is of one type, whatever the parameters of the entity: write a type without them",
+            );
+            continue;
+        }
         let same_event = |other: &&EventHandler| {
             other.event == handler.event && coexist(&other.cfgs, &handler.cfgs)
         };
@@ -61,20 +92,7 @@ pub(crate) fn handlers(options: &HandlersOptions, block: &Block, errors: &mut Er
             None => events.push(handler),
         }
     }
-
-    Handlers {
-        krate: CratePath::new(options.krate.clone()),
-        generics: block.item.generics.clone(),
-        self_type: (*block.item.self_ty).clone(),
-        partial: options.partial.is_present(),
-        commands,
-        events,
-        snapshots: snapshots(&block.methods, errors),
-        has_snapshots: block
-            .methods
-            .iter()
-            .any(|method| matches!(method.kind, Kind::Snapshot | Kind::SnapshotHandler)),
-    }
+    events
 }
 
 /// Whether two methods may exist in one build. Whether two different conditions may both hold is the compiler's to say.

@@ -1,24 +1,25 @@
 //! Rules of `#[command_handler]`.
 
-use proc_macro2::Span;
 use syn::{
     FnArg, Ident, PatType, Receiver, ReturnType, Type, TypeReference, ext::IdentExt,
     parse_quote_spanned, spanned::Spanned,
 };
 
-use super::signature::{self, Library, SelfKind, bare, text, typed};
+use super::signature::{self, Library, SelfKind, bare, typed};
 use crate::{
     attrs::{self, CommandOptions, Kind},
     errors::Errors,
     model::{CommandArg, CommandHandler},
     parse::Method,
+    tokens::text,
 };
 
+/// The handler, if at least its rpc is known.
 pub(super) fn command(
     method: &Method,
     library: Library<'_>,
     errors: &mut Errors,
-) -> CommandHandler {
+) -> Option<CommandHandler> {
     let signature = &method.signature;
     signature::plain(Kind::Command, signature, errors);
     signature::no_repetition(
@@ -41,34 +42,35 @@ pub(super) fn command(
         ReturnType::Type(_, ty) => (**ty).clone(),
         ReturnType::Default => parse_quote_spanned!(signature.ident.span()=> ()),
     };
-    CommandHandler {
+    Some(CommandHandler {
         cfgs: method.cfgs.clone(),
         method: signature.ident.clone(),
-        marker: marker(method, errors),
+        marker: marker(method, errors)?,
         args: args.args,
         output,
-    }
+    })
 }
 
 /// The rpc's constant: what `name` says, or else the method's name, in upper camel case.
-fn marker(method: &Method, errors: &mut Errors) -> Ident {
+fn marker(method: &Method, errors: &mut Errors) -> Option<Ident> {
     let ident = &method.signature.ident;
     let tokens = attrs::options_of(&method.attribute, errors);
     let options: CommandOptions = attrs::read(tokens, errors);
-    let Some(name) = options.name else {
-        return Ident::new(&upper_camel(&ident.unraw().to_string()), ident.span());
+    let (name, span) = match options.name {
+        Some(name) => ((*name).clone(), name.span()),
+        None => (ident.unraw().to_string(), ident.span()),
     };
     match syn::parse_str::<Ident>(&upper_camel(&name)) {
         Ok(mut marker) => {
-            marker.set_span(name.span());
-            marker
+            marker.set_span(span);
+            Some(marker)
         }
         Err(_) => {
             errors.push(syn::Error::new(
-                name.span(),
-                "the name of an rpc, as the `.proto` has it: write `name = \"AddItem\"`",
+                span,
+                "not the name of an rpc: write `#[command_handler(name = \"AddItem\")]`, with the name as the `.proto` has it",
             ));
-            ident.clone()
+            None
         }
     }
 }
@@ -120,12 +122,8 @@ impl Args {
     }
 
     fn typed(&mut self, input: &PatType, library: Library<'_>, errors: &mut Errors) {
-        let ty = bare(&input.ty);
-        let span = ty.span();
-        match ty {
-            ty if is_context(ty, library) => {
-                self.context(ty, span, errors);
-            }
+        match bare(&input.ty) {
+            ty if is_context(ty, library) => self.context(ty, errors),
             Type::Reference(reference) => errors.at(
                 reference,
                 format!(
@@ -137,7 +135,8 @@ impl Args {
         }
     }
 
-    fn context(&mut self, ty: &Type, span: Span, errors: &mut Errors) {
+    fn context(&mut self, ty: &Type, errors: &mut Errors) {
+        let span = ty.span();
         match ty {
             Type::Reference(reference) if reference.mutability.is_some() => {
                 self.args.push(CommandArg::Context(span));
@@ -170,6 +169,8 @@ mod tests {
             ("self_", "Self_"),
             ("get_v2", "GetV2"),
             ("type", "Type"),
+            ("_1", "1"),
+            ("__", ""),
         ] {
             assert_eq!(upper_camel(name), marker, "{name}");
         }

@@ -2,12 +2,13 @@
 
 use syn::{FnArg, ReturnType, Type, TypeReference, spanned::Spanned};
 
-use super::signature::{self, Library, SelfKind, bare, text, typed};
+use super::signature::{self, Library, SelfKind, bare, typed};
 use crate::{
     attrs::{self, Kind},
     errors::Errors,
     model::{EventArg, EventHandler},
     parse::Method,
+    tokens::text,
 };
 
 /// The handler, if at least its event is known.

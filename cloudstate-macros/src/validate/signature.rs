@@ -1,9 +1,8 @@
 //! What all annotated methods have in common.
 
-use quote::ToTokens;
 use syn::{FnArg, Ident, Path, Receiver, ReceiverKind, ReturnType, Safety, Signature, Type};
 
-use crate::{attrs::Kind, errors::Errors};
+use crate::{attrs::Kind, errors::Errors, tokens::text};
 
 /// How a method takes the entity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,23 +124,6 @@ impl Library<'_> {
         };
         is_last && (segments.len() == 0 || segments.any(from_crate))
     }
-}
-
-/// A type as a user would write it.
-pub(super) fn text(tokens: impl ToTokens) -> String {
-    let mut text = tokens.to_token_stream().to_string();
-    for (spaced, tight) in [
-        (" :: ", "::"),
-        (":: ", "::"),
-        (" < ", "<"),
-        (" > ", ">"),
-        (" >", ">"),
-        ("& ", "&"),
-        (" ,", ","),
-    ] {
-        text = text.replace(spaced, tight);
-    }
-    text
 }
 
 /// Reports the second of two types that are written alike.

@@ -2,12 +2,13 @@
 
 use syn::{FnArg, ReturnType, Type};
 
-use super::signature::{self, SelfKind, bare, text, typed};
+use super::signature::{self, SelfKind, bare, typed};
 use crate::{
     attrs::{self, Kind},
     errors::Errors,
     model::Snapshots,
     parse::Method,
+    tokens::text,
 };
 
 /// The pair of methods, if both are there and sound.

@@ -4,6 +4,7 @@
     reason = "a test's way to fail; clippy knows only the functions that carry #[test]"
 )]
 
+mod annotated;
 mod conversation;
 mod event_sourced;
 mod in_process;
