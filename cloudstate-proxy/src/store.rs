@@ -63,12 +63,15 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// The position of the last stored event; 0 when there is none.
     fn last_position(&self) -> BoxFuture<'static, Result<u64, StoreError>>;
 
-    /// What and where it is, for people: `SQLite in ./data/shopping-cart`.
+    /// What and where it is, for people: `stored by SQLite in ./data/shopping-cart`.
     fn describe(&self) -> String;
 
-    /// Stores what is queued and lets go of everything. Later appends fail with [`StoreError::Closed`].
+    /// Stores what is queued and lets go of everything. Later appends and reads fail with [`StoreError::Closed`].
     fn close(&self) -> BoxFuture<'static, Result<(), StoreError>>;
 }
+
+/// Bytes of payload after which a page of events is full.
+const PAGE_BYTES: usize = 4 << 20;
 
 /// Opens the store at a location.
 ///

@@ -252,6 +252,10 @@ pub async fn payloads(store: &dyn Store) {
             type_url: "big".into(),
             value: vec![8; 3 << 20].into(),
         },
+        Any {
+            type_url: "big".into(),
+            value: vec![9; 3 << 20].into(),
+        },
     ];
     let append = Append {
         entity: Arc::clone(&entity),
@@ -260,6 +264,11 @@ pub async fn payloads(store: &dyn Store) {
         snapshot: None,
     };
     store.append(append).await.unwrap();
+    // A page is bounded in bytes as well, whatever its limit.
+    let first = store.events(&entity, 0, 100).await.unwrap();
+    assert!((1..events.len()).contains(&first.len()));
+    let first = store.journal(0, 100).await.unwrap();
+    assert!((1..events.len()).contains(&first.len()));
     let mut found = Vec::new();
     while let page = store
         .events(&entity, found.len() as u64, 100)
@@ -326,6 +335,14 @@ pub async fn closing(subject: Subject) {
         store.append(append(&entity, 50, &["x"])).await,
         Err(StoreError::Closed)
     );
+    assert_eq!(store.events(&entity, 0, 10).await, Err(StoreError::Closed));
+    assert_eq!(
+        store.latest_snapshot(&entity).await,
+        Err(StoreError::Closed)
+    );
+    assert_eq!(store.journal(0, 10).await, Err(StoreError::Closed));
+    assert_eq!(store.last_position().await, Err(StoreError::Closed));
+    store.close().await.unwrap();
     drop(store);
     if subject.durable {
         for round in 0..3 {

@@ -14,22 +14,30 @@ pub enum StoreLocation {
 impl FromStr for StoreLocation {
     type Err = String;
 
-    /// Reads `memory`, `file:DIRECTORY` or a directory.
+    /// Reads `memory`, `file:DIRECTORY`, a URL such as `file:///var/lib/cart`, or a directory.
     fn from_str(text: &str) -> Result<Self, String> {
+        const INSTEAD: &str = "write `memory`, a directory, or `file:DIRECTORY`";
         if text == "memory" {
             return Ok(Self::Memory);
         }
-        if let Some((scheme, _)) = text.split_once("://") {
-            return Err(format!(
-                "`{scheme}://` is not supported by this release; write `memory`, a directory, or `file:DIRECTORY`"
-            ));
+        let directory = match text.split_once("://") {
+            // A URL has a host before the path, which may be empty.
+            Some(("file", path)) if path.starts_with('/') => path,
+            Some(("file", _)) => return Err(format!("`{text}` names a host; {INSTEAD}")),
+            Some((scheme @ ("postgres" | "postgresql" | "nats"), _)) => {
+                return Err(format!(
+                    "a store at `{scheme}://` is planned and not there yet; {INSTEAD}"
+                ));
+            }
+            Some((scheme, _)) => {
+                return Err(format!("there is no store for `{scheme}://`; {INSTEAD}"));
+            }
+            None => text.strip_prefix("file:").unwrap_or(text),
+        };
+        if directory.is_empty() {
+            return Err(format!("the directory is missing; {INSTEAD}"));
         }
-        match text.strip_prefix("file:").unwrap_or(text) {
-            "" => Err(
-                "the directory is missing; write `memory`, a directory, or `file:DIRECTORY`".into(),
-            ),
-            directory => Ok(Self::Directory(directory.into())),
-        }
+        Ok(Self::Directory(directory.into()))
     }
 }
 
@@ -53,12 +61,23 @@ mod tests {
             "./data".parse(),
             Ok(StoreLocation::Directory("./data".into()))
         );
-        assert_eq!(
-            "file:/var/lib/x".parse(),
-            Ok(StoreLocation::Directory("/var/lib/x".into()))
-        );
-        for bad in ["", "file:", "postgres://host/db", "nats://host"] {
-            assert!(bad.parse::<StoreLocation>().is_err(), "{bad}");
+        for directory in ["/var/lib/x", "file:/var/lib/x", "file:///var/lib/x"] {
+            assert_eq!(
+                directory.parse(),
+                Ok(StoreLocation::Directory("/var/lib/x".into()))
+            );
+        }
+        for (bad, reason) in [
+            ("", "missing"),
+            ("file:", "missing"),
+            ("file://host/x", "host"),
+            ("postgres://host/db", "planned"),
+            ("nats://host", "planned"),
+            ("s3://bucket", "no store"),
+        ] {
+            let error = bad.parse::<StoreLocation>().unwrap_err();
+            assert!(error.contains(reason), "{bad}: {error}");
+            assert!(error.contains("write `memory`"), "{bad}: {error}");
         }
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use futures_util::{FutureExt, future::BoxFuture};
 
 use super::{
-    Append, Commit, EntityKey, EntityRef, JournalEntry, Store, StoreError, StoredEvent,
+    Append, Commit, EntityKey, EntityRef, JournalEntry, PAGE_BYTES, Store, StoreError, StoredEvent,
     StoredSnapshot,
 };
 
@@ -44,6 +44,36 @@ impl MemoryStore {
         // Nothing below panics half-way through a change.
         self.contents.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Contents) -> T,
+    ) -> BoxFuture<'static, Result<T, StoreError>> {
+        let contents = self.contents();
+        let result = if contents.closed {
+            Err(StoreError::Closed)
+        } else {
+            Ok(read(&contents))
+        };
+        async { result }.boxed()
+    }
+}
+
+/// The entries behind the first `after`, at most `limit`, until their payloads fill a page.
+fn page<'a>(
+    entries: impl Iterator<Item = &'a JournalEntry>,
+    after: u64,
+    limit: usize,
+) -> impl Iterator<Item = &'a JournalEntry> {
+    let mut bytes = 0;
+    entries
+        .skip(usize::try_from(after).unwrap_or(usize::MAX))
+        .take(limit)
+        .take_while(move |entry| {
+            let has_room = bytes < PAGE_BYTES;
+            bytes += entry.payload.value.len();
+            has_room
+        })
 }
 
 impl Contents {
@@ -91,12 +121,7 @@ impl Store for MemoryStore {
         &self,
         entity: &Arc<EntityRef>,
     ) -> BoxFuture<'static, Result<Option<StoredSnapshot>, StoreError>> {
-        let snapshot = self
-            .contents()
-            .entities
-            .get(entity.key())
-            .and_then(|history| history.snapshot.clone());
-        async { Ok(snapshot) }.boxed()
+        self.read(|contents| contents.entities.get(entity.key())?.snapshot.clone())
     }
 
     fn events(
@@ -105,22 +130,17 @@ impl Store for MemoryStore {
         after: u64,
         limit: usize,
     ) -> BoxFuture<'static, Result<Vec<StoredEvent>, StoreError>> {
-        let contents = self.contents();
-        let indices = contents
-            .entities
-            .get(entity.key())
-            .map_or(&[][..], |history| &history.events);
-        let page = indices
-            .iter()
-            .skip(usize::try_from(after).unwrap_or(usize::MAX))
-            .take(limit)
-            .map(|&index| &contents.journal[index])
-            .map(|entry| StoredEvent {
-                sequence: entry.sequence,
-                payload: entry.payload.clone(),
-            })
-            .collect();
-        async { Ok(page) }.boxed()
+        self.read(|contents| {
+            let history = contents.entities.get(entity.key());
+            let indices = history.map_or(&[][..], |history| &history.events);
+            let entries = indices.iter().map(|&index| &contents.journal[index]);
+            page(entries, after, limit)
+                .map(|entry| StoredEvent {
+                    sequence: entry.sequence,
+                    payload: entry.payload.clone(),
+                })
+                .collect()
+        })
     }
 
     fn journal(
@@ -128,21 +148,15 @@ impl Store for MemoryStore {
         after: u64,
         limit: usize,
     ) -> BoxFuture<'static, Result<Vec<JournalEntry>, StoreError>> {
-        let skipped = usize::try_from(after).unwrap_or(usize::MAX);
-        let page = self
-            .contents()
-            .journal
-            .iter()
-            .skip(skipped)
-            .take(limit)
-            .cloned()
-            .collect();
-        async { Ok(page) }.boxed()
+        self.read(|contents| {
+            page(contents.journal.iter(), after, limit)
+                .cloned()
+                .collect()
+        })
     }
 
     fn last_position(&self) -> BoxFuture<'static, Result<u64, StoreError>> {
-        let position = self.contents().journal.len() as u64;
-        async move { Ok(position) }.boxed()
+        self.read(|contents| contents.journal.len() as u64)
     }
 
     fn describe(&self) -> String {

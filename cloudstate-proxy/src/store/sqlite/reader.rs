@@ -18,12 +18,12 @@ use super::{
     record, schema,
     tables::{self, REMEMBERED_TYPES},
 };
-use crate::store::{EntityKey, EntityRef, JournalEntry, StoreError, StoredEvent, StoredSnapshot};
+use crate::store::{
+    EntityKey, EntityRef, JournalEntry, PAGE_BYTES, StoreError, StoredEvent, StoredSnapshot,
+};
 
 /// Reads that run at a time; the others wait without a thread.
 const PARALLEL: usize = 8;
-/// Bytes of payload after which a page is full.
-const PAGE_BYTES: usize = 4 << 20;
 
 /// Connections that nobody is reading on, and room for more.
 #[derive(Debug)]

@@ -1,0 +1,201 @@
+//! Random histories, on each engine and on the plainest model of one: after every step they are the same.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{collections::BTreeMap, future::Future, path::Path, sync::Arc};
+
+use cloudstate_protocol::Any;
+use cloudstate_proxy::store::{
+    Append, EntityKey, EntityRef, MemoryStore, SqliteStore, Store, StoreError, StoredSnapshot,
+};
+use proptest::prelude::*;
+
+/// Something that happens to a store.
+#[derive(Clone, Debug)]
+enum Step {
+    /// Appends of one entity, all queued before the first is awaited.
+    Append {
+        entity: u8,
+        appends: Vec<(usize, bool)>,
+    },
+    /// An append by a writer who is wrong by so many events.
+    Conflict { entity: u8, wrong: u64 },
+    /// The store is closed and opened again.
+    Reopen,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let appends = prop::collection::vec((0_usize..5, any::<bool>()), 1..5);
+    prop_oneof![
+        8 => (0_u8..4, appends).prop_map(|(entity, appends)| Step::Append { entity, appends }),
+        1 => (0_u8..4, 1_u64..9).prop_map(|(entity, wrong)| Step::Conflict { entity, wrong }),
+        1 => Just(Step::Reopen),
+    ]
+}
+
+/// What the store has to hold. The state of an entity is the concatenation of its events.
+#[derive(Default)]
+struct Model {
+    journal: Vec<(u8, u64, Any)>,
+    entities: BTreeMap<u8, (Vec<Any>, Option<StoredSnapshot>)>,
+    written: usize,
+}
+
+impl Model {
+    fn append(&mut self, entity: u8, count: usize, snapshot: bool) -> Append {
+        let (events, latest) = self.entities.entry(entity).or_default();
+        let after = events.len() as u64;
+        let new: Vec<Any> = (self.written..self.written + count)
+            .map(|number| Any {
+                type_url: format!("test/{}", number % 3).into(),
+                value: format!("{number},").into(),
+            })
+            .collect();
+        self.written += count;
+        for event in &new {
+            events.push(event.clone());
+            let sequence = events.len() as u64;
+            self.journal.push((entity, sequence, event.clone()));
+        }
+        let snapshot = snapshot.then(|| state(Vec::new(), events.iter()));
+        if count > 0
+            && let Some(payload) = &snapshot
+        {
+            *latest = Some(StoredSnapshot {
+                sequence: events.len() as u64,
+                payload: payload.clone(),
+            });
+        }
+        Append {
+            entity: reference(entity),
+            after,
+            events: new,
+            snapshot,
+        }
+    }
+
+    async fn check(&self, store: &dyn Store, page: usize) {
+        assert_eq!(store.last_position().await, Ok(self.journal.len() as u64));
+        let mut journal = Vec::new();
+        while let entries = store.journal(journal.len() as u64, page).await.unwrap()
+            && !entries.is_empty()
+        {
+            for entry in entries {
+                let entity = entry.entity.entity_id.parse().unwrap();
+                journal.push((entity, entry.sequence, entry.payload));
+                assert_eq!(entry.position, journal.len() as u64);
+            }
+        }
+        assert_eq!(journal, self.journal);
+        for (&entity, (events, latest)) in &self.entities {
+            let all = read(store, entity, 0, page).await;
+            assert_eq!(&all, events);
+            let snapshot = store.latest_snapshot(&reference(entity)).await.unwrap();
+            assert_eq!(&snapshot, latest);
+            // The reason why snapshots may be used at all.
+            let (start, after) = snapshot.map_or_else(Default::default, |snapshot| {
+                (snapshot.payload.value.to_vec(), snapshot.sequence)
+            });
+            let later = read(store, entity, after, page).await;
+            assert_eq!(state(start, later.iter()), state(Vec::new(), all.iter()));
+        }
+    }
+}
+
+async fn read(store: &dyn Store, entity: u8, mut after: u64, page: usize) -> Vec<Any> {
+    let entity = reference(entity);
+    let mut events = Vec::new();
+    while let found = store.events(&entity, after, page).await.unwrap()
+        && !found.is_empty()
+    {
+        for event in found {
+            after += 1;
+            assert_eq!(event.sequence, after);
+            events.push(event.payload);
+        }
+    }
+    events
+}
+
+fn state<'a>(mut start: Vec<u8>, events: impl Iterator<Item = &'a Any>) -> Any {
+    for event in events {
+        start.extend_from_slice(&event.value);
+    }
+    Any {
+        type_url: "test/state".into(),
+        value: start.into(),
+    }
+}
+
+fn reference(entity: u8) -> Arc<EntityRef> {
+    Arc::new(EntityRef::new(EntityKey {
+        persistence_id: "history".into(),
+        entity_id: entity.to_string().into(),
+    }))
+}
+
+async fn run(steps: Vec<Step>, page: usize, open: impl Fn() -> Arc<dyn Store>) {
+    let mut store = open();
+    let mut model = Model::default();
+    for step in steps {
+        match step {
+            Step::Append { entity, appends } => {
+                let commits: Vec<_> = appends
+                    .into_iter()
+                    .map(|(count, snapshot)| {
+                        let append = model.append(entity, count, snapshot);
+                        let last = append.after + append.events.len() as u64;
+                        (store.append(append), last)
+                    })
+                    .collect();
+                for (commit, last) in commits {
+                    assert_eq!(commit.await, Ok(last));
+                }
+            }
+            Step::Conflict { entity, wrong } => {
+                let actual = model
+                    .entities
+                    .get(&entity)
+                    .map_or(0, |(events, _)| events.len());
+                let append = Append {
+                    entity: reference(entity),
+                    after: actual as u64 + wrong,
+                    events: vec![Any::default()],
+                    snapshot: Some(Any::default()),
+                };
+                let refused = store.append(append).await;
+                assert!(matches!(refused, Err(StoreError::Conflict { .. })));
+            }
+            Step::Reopen => {
+                store.close().await.unwrap();
+                store = open();
+            }
+        }
+        model.check(&*store, page).await;
+    }
+}
+
+fn block_on(future: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    runtime.unwrap().block_on(future);
+}
+
+fn sqlite(directory: &Path) -> Arc<dyn Store> {
+    Arc::new(SqliteStore::open(directory).unwrap())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+
+    #[test]
+    fn sqlite_keeps_any_history(steps in prop::collection::vec(step(), 1..25), page in 1_usize..9) {
+        let directory = tempfile::tempdir().unwrap();
+        block_on(run(steps, page, || sqlite(directory.path())));
+    }
+
+    #[test]
+    fn memory_keeps_any_history(steps in prop::collection::vec(step(), 1..25), page in 1_usize..9) {
+        // Closing it is the end of it.
+        let steps = steps.into_iter().filter(|step| !matches!(step, Step::Reopen)).collect();
+        block_on(run(steps, page, || Arc::new(MemoryStore::new())));
+    }
+}
