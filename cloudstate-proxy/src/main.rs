@@ -53,7 +53,7 @@ async fn main() -> ExitCode {
     match until_stopped(|signal| run(arguments, signal)).await {
         Some(Ok(())) | None => ExitCode::SUCCESS,
         Some(Err(error)) => {
-            eprintln!("error: {error}");
+            eprintln!("error: {}", with_causes(&*error));
             ExitCode::FAILURE
         }
     }
@@ -103,6 +103,16 @@ async fn run(
     proxy.announce();
     shutdown.await;
     Ok(proxy.stop().await?)
+}
+
+fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    text
 }
 
 /// Reads what can be dialled: a host name or an address. Whether it is there shows when it is dialled.

@@ -98,12 +98,12 @@ impl Proxy {
     }
 }
 
-/// Why a proxy does not start.
+/// Why a proxy does not start. The cause is the error's source.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
     /// The port is taken, or not ours to take.
-    #[error("cannot serve on {address} (HTTP_HOST, HTTP_PORT): {source}")]
+    #[error("cannot serve on {address} (HTTP_HOST, HTTP_PORT)")]
     Bind {
         /// What was asked for.
         address: SocketAddr,
@@ -111,12 +111,12 @@ pub enum StartError {
         source: io::Error,
     },
     /// The user function's specification is not acceptable; it has been told.
-    #[error("the user function cannot be served: {0}")]
+    #[error("the user function cannot be served")]
     Spec(#[from] SpecError),
     /// The store cannot be used.
-    #[error("the store (CLOUDSTATE_STORE) cannot be opened: {0}")]
+    #[error("the store (CLOUDSTATE_STORE) cannot be opened")]
     Store(#[from] OpenError),
     /// The task that opened the store panicked.
-    #[error("opening the store panicked: {0}")]
+    #[error("opening the store panicked")]
     Panic(#[from] JoinError),
 }

@@ -273,7 +273,7 @@ pub enum OpenError {
         owner: Option<u32>,
     },
     /// The directory cannot be made, read or written.
-    #[error("{}: cannot {doing}: {source}; the store needs a directory that it can write to", path.display())]
+    #[error("{}: cannot {doing}; the store needs a directory that it can write to", path.display())]
     Io {
         /// The file or directory.
         path: PathBuf,

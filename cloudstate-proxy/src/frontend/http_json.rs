@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{
-    HeaderValue, Request, Response, StatusCode,
-    header::{ALLOW, CONTENT_TYPE},
+    HeaderValue, Request, Response, StatusCode, Version,
+    header::{ALLOW, CONNECTION, CONTENT_TYPE},
     request::Parts,
 };
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -15,7 +15,7 @@ use tonic::{Code, body::Body};
 use super::{Frontend, metadata};
 use crate::{
     call::{Call, CallError},
-    transcoding::{Found, Routed},
+    transcoding::{Found, RequestError, Routed},
 };
 
 /// Answers one HTTP request.
@@ -29,7 +29,7 @@ pub(super) async fn answer(frontend: &Arc<Frontend>, request: Request<Incoming>)
     {
         Routed::Found(found) => call(frontend, &parts, body, &found)
             .await
-            .unwrap_or_else(|error| error.into_response()),
+            .unwrap_or_else(|error| error.into_response(parts.version)),
         // A service's own paths come first.
         Routed::WrongVerb { .. } | Routed::NotFound if is_probe(parts.uri.path()) => {
             text(StatusCode::OK, "OK")
@@ -77,7 +77,10 @@ async fn call(
         .map(|value| value.to_str().unwrap_or("unreadable"));
     let payload = found
         .request(parts.uri.query(), content_type, &body)
-        .map_err(|error| HttpError::Call(CallError::invalid(error.to_string())))?;
+        .map_err(|error| match error {
+            RequestError::ContentType { .. } => HttpError::UnsupportedType(error.to_string()),
+            _ => HttpError::Call(CallError::invalid(error.to_string())),
+        })?;
     let router = &frontend.router;
     let metadata = router
         .wants_metadata()
@@ -110,19 +113,37 @@ async fn call(
     Ok(response)
 }
 
-async fn read(body: Incoming, limit: usize) -> Result<Bytes, HttpError> {
-    match Limited::new(body, limit).collect().await {
+async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, HttpError> {
+    match Limited::new(&mut body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(HttpError::TooLarge { limit }),
+        Err(error) if error.is::<LengthLimitError>() => {
+            let all_read = discard(&mut body, limit).await;
+            Err(HttpError::TooLarge { limit, all_read })
+        }
         Err(error) => Err(HttpError::Call(CallError::invalid(format!(
             "the body could not be read: {error}"
         )))),
     }
 }
 
+/// Reads on for a while: many clients look for an answer only when they have sent everything, and a connection that is
+/// closed before that is reset under them. Says whether that was all.
+async fn discard(body: &mut Incoming, at_most: usize) -> bool {
+    let mut discarded = 0;
+    while discarded <= at_most {
+        match body.frame().await {
+            Some(Ok(frame)) => discarded += frame.data_ref().map_or(0, Bytes::len),
+            Some(Err(_)) => return false,
+            None => return true,
+        }
+    }
+    false
+}
+
 enum HttpError {
     Call(CallError),
-    TooLarge { limit: usize },
+    UnsupportedType(String),
+    TooLarge { limit: usize, all_read: bool },
 }
 
 impl From<CallError> for HttpError {
@@ -132,7 +153,7 @@ impl From<CallError> for HttpError {
 }
 
 impl HttpError {
-    fn into_response(self) -> Response<Body> {
+    fn into_response(self, version: Version) -> Response<Body> {
         match self {
             // As the TCK has it: the user function's own text and nothing else.
             Self::Call(error) if error.is_refusal() => text(
@@ -140,13 +161,26 @@ impl HttpError {
                 error.message().to_owned(),
             ),
             Self::Call(error) => refuse(&error),
-            Self::TooLarge { limit } => error_body(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                Code::ResourceExhausted,
-                &format!(
-                    "the body is larger than the {limit} bytes that CLOUDSTATE_MAX_MESSAGE_SIZE allows"
-                ),
+            Self::UnsupportedType(message) => error_body(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                Code::InvalidArgument,
+                &message,
             ),
+            Self::TooLarge { limit, all_read } => {
+                let mut response = error_body(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    Code::ResourceExhausted,
+                    &format!(
+                        "the body is larger than the {limit} bytes that CLOUDSTATE_MAX_MESSAGE_SIZE allows"
+                    ),
+                );
+                // With the rest of a body on its way, an HTTP/1 connection serves no other request.
+                if !all_read && version < Version::HTTP_2 {
+                    let close = HeaderValue::from_static("close");
+                    response.headers_mut().insert(CONNECTION, close);
+                }
+                response
+            }
         }
     }
 }

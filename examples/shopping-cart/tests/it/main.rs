@@ -1,0 +1,14 @@
+//! The shopping cart from outside: real processes, real clients, real files, and what happens when they break.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod backup;
+mod bad_input;
+mod bad_settings;
+mod bad_store;
+mod crash;
+mod damaged_journal;
+mod readme;
+mod support;
+mod tour;
+mod two_processes;
