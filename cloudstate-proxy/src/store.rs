@@ -293,7 +293,7 @@ pub enum OpenError {
         known: i64,
     },
     /// There is a database, and it is something else.
-    #[error("{} is not a journal: {detail}", file.display())]
+    #[error("{} is not a journal: {detail}; choose another directory", file.display())]
     NotAJournal {
         /// The database.
         file: PathBuf,

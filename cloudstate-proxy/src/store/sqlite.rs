@@ -16,10 +16,12 @@
 mod error;
 mod lock;
 mod mark;
+mod page;
 mod queue;
 mod reader;
 mod record;
 mod recovery;
+mod report;
 mod schema;
 mod tables;
 mod wal;
@@ -41,7 +43,7 @@ use super::{
 use reader::Reader;
 use writer::Writer;
 
-pub use recovery::{Damage, Dropped, Recovery};
+pub use report::{Damage, Dropped, Recovery};
 
 /// A store in a directory.
 ///

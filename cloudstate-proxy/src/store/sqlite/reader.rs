@@ -7,14 +7,15 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use bytestring::ByteString;
 use cloudstate_protocol::Any;
-use rusqlite::{Connection, OptionalExtension, Row, types::ValueRef};
+use rusqlite::{Connection, OptionalExtension};
 use tokio::{sync::Semaphore, task};
 
 use super::{
     error::store_error,
+    page::{Page, StoredRow, up_to_damage},
     record, schema,
     tables::{self, REMEMBERED_TYPES},
 };
@@ -395,71 +396,5 @@ impl ReadConnection {
             file: self.file.clone(),
             detail,
         }
-    }
-}
-
-/// What can be read before the first damage; the damage itself if nothing can.
-fn up_to_damage<T>(
-    items: impl Iterator<Item = Result<T, StoreError>>,
-    end: Result<(), StoreError>,
-) -> Result<Vec<T>, StoreError> {
-    let mut readable = Vec::with_capacity(items.size_hint().0);
-    for item in items {
-        match item {
-            Ok(item) => readable.push(item),
-            Err(error) if readable.is_empty() => return Err(error),
-            // Whoever reads on meets it at the beginning of the next page.
-            Err(_) => return Ok(readable),
-        }
-    }
-    match end {
-        Err(error) if readable.is_empty() => Err(error),
-        Ok(()) | Err(_) => Ok(readable),
-    }
-}
-
-/// Rows whose payloads share one buffer.
-#[derive(Default)]
-struct Page {
-    rows: Vec<StoredRow>,
-    payloads: BytesMut,
-}
-
-struct StoredRow {
-    sequence: u64,
-    payload_type: i64,
-    payload: std::ops::Range<usize>,
-    checksum: u32,
-    position: u64,
-}
-
-impl Page {
-    fn has_room(&self) -> bool {
-        self.payloads.len() < PAGE_BYTES
-    }
-
-    /// Columns: sequence, type, payload, checksum, position.
-    fn push(&mut self, row: &Row<'_>) -> rusqlite::Result<()> {
-        let start = self.payloads.len();
-        let ValueRef::Blob(payload) = row.get_ref(2)? else {
-            return Err(rusqlite::Error::InvalidColumnType(
-                2,
-                "payload".into(),
-                row.get_ref(2)?.data_type(),
-            ));
-        };
-        self.payloads.extend_from_slice(payload);
-        self.rows.push(StoredRow {
-            sequence: row.get(0)?,
-            payload_type: row.get(1)?,
-            payload: start..self.payloads.len(),
-            checksum: row.get(3)?,
-            position: row.get(4)?,
-        });
-        Ok(())
-    }
-
-    fn finish(self) -> (Vec<StoredRow>, Bytes) {
-        (self.rows, self.payloads.freeze())
     }
 }

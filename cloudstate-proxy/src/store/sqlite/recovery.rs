@@ -1,9 +1,7 @@
 //! Looks at a directory before anything in it is changed: is everything there that was acknowledged?
 
 use std::{
-    fmt,
     fs::File,
-    ops::RangeInclusive,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -14,6 +12,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 use super::{
     error::open_error,
     mark::{Mark, Marked},
+    report::{Damage, Dropped, MARK, Recovery},
     schema, sync_directory, wal,
 };
 use crate::store::OpenError;
@@ -21,49 +20,7 @@ use crate::store::OpenError;
 /// How many of the newest positions are checked for gaps. Damage to the log can only affect the newest.
 const CHECKED_POSITIONS: u64 = 10_000;
 
-const MARK: &str = "journal.mark";
 const LOG: &str = "journal.db-wal";
-
-/// What opening a store found out.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Recovery {
-    /// The end of the write-ahead log that belongs to no commit, as a process leaves it that dies while it writes.
-    pub dropped: Option<Dropped>,
-    /// There are events and no `journal.mark`, so that events missing at the end would not have been noticed.
-    pub unmarked: bool,
-}
-
-/// Bytes at the end of the write-ahead log that are not used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dropped {
-    /// The log.
-    pub file: PathBuf,
-    /// Where the unused part begins.
-    pub offset: u64,
-    /// Its size in bytes.
-    pub bytes: u64,
-    /// The last event that is stored.
-    pub last_position: u64,
-    /// The last event that was acknowledged, as `journal.mark` has it; never after `last_position`. `None` without a
-    /// mark: then acknowledged events may have been in the unused part.
-    pub acknowledged: Option<u64>,
-}
-
-/// Acknowledged events that are not there, or a file that cannot be trusted to hold them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Damage {
-    /// The damaged or missing file.
-    pub file: PathBuf,
-    /// Where in it the damage begins, if that is known.
-    pub offset: Option<u64>,
-    /// What was noticed.
-    pub detail: String,
-    /// Positions of the events that are missing, if that is known.
-    pub missing: Option<RangeInclusive<u64>>,
-    /// Names of the files without which the store opens, with what is left of it; none if there is no such way.
-    pub expendable: &'static [&'static str],
-}
 
 /// A directory that may be used.
 pub(super) struct Recovered {
@@ -270,19 +227,29 @@ impl Found<'_> {
         }
         let (offset, detail) = match (self.scan.broken, self.scan.len) {
             (Some(broken), _) if synced => (
-                broken.offset,
+                Some(broken.offset),
                 "the write-ahead log is damaged there, before commits that were complete".into(),
             ),
-            (Some(broken), _) => (broken.offset, "the write-ahead log is damaged there".into()),
-            (None, 0) => (0, "there is no write-ahead log".into()),
+            (Some(broken), _) => (
+                Some(broken.offset),
+                "the write-ahead log is damaged there".into(),
+            ),
+            (None, 0) => (
+                None,
+                format!(
+                    "the database ends at position {}, and there is no log that goes on; the log is lost, or the \
+                     database is an older copy",
+                    self.last_position
+                ),
+            ),
             (None, len) => (
-                self.scan.committed,
+                Some(self.scan.committed),
                 format!("there is no readable commit from there to its end, at {len} bytes"),
             ),
         };
         Some(Damage {
             file: self.log.to_owned(),
-            offset: Some(offset),
+            offset,
             detail,
             missing,
             expendable: &[MARK],
@@ -301,70 +268,5 @@ impl Found<'_> {
                 Marked::Absent | Marked::Unreadable => None,
             },
         })
-    }
-}
-
-impl Recovery {
-    /// Says loudly what was found.
-    pub(super) fn log(&self) {
-        if let Some(dropped) = &self.dropped {
-            tracing::warn!("{dropped}");
-        }
-        if self.unmarked {
-            tracing::warn!(
-                "there is no journal.mark beside the journal: if events are missing at its end, nobody can tell"
-            );
-        }
-    }
-}
-
-impl fmt::Display for Dropped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (file, last) = (self.file.display(), self.last_position);
-        write!(
-            f,
-            "{file}: dropped {} bytes from offset {} on, which belong to no complete commit; ",
-            self.bytes, self.offset,
-        )?;
-        match self.acknowledged {
-            Some(acknowledged) => write!(
-                f,
-                "nothing acknowledged was in them: the last acknowledged event has position {acknowledged}, and \
-                 everything up to position {last} is there"
-            ),
-            None => write!(
-                f,
-                "whether anything acknowledged was in them is not known, because there was no {MARK}; everything up \
-                 to position {last} is there"
-            ),
-        }
-    }
-}
-
-impl fmt::Display for Damage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is damaged", self.file.display())?;
-        if let Some(offset) = self.offset {
-            write!(f, " at offset {offset}")?;
-        }
-        write!(f, ": {}", self.detail)?;
-        if let Some(missing) = &self.missing {
-            let count = missing.end() - missing.start() + 1;
-            write!(
-                f,
-                "; {count} acknowledged events are missing, positions {} to {}",
-                missing.start(),
-                missing.end()
-            )?;
-        }
-        f.write_str(". Nothing was changed. Restore the directory from a backup")?;
-        if !self.expendable.is_empty() {
-            write!(
-                f,
-                "; or, to go on without what is missing, delete {}",
-                self.expendable.join(" and ")
-            )?;
-        }
-        Ok(())
     }
 }
