@@ -5,10 +5,7 @@ use std::ops::Range;
 use bytes::{Bytes, BytesMut};
 use rusqlite::{Row, types::ValueRef};
 
-use crate::store::StoreError;
-
-/// Bytes of payload after which a page is full.
-const PAGE_BYTES: usize = 4 << 20;
+use crate::store::{PAGE_BYTES, StoreError};
 
 /// What can be read before the first damage; the damage itself if nothing can.
 pub(super) fn up_to_damage<T>(

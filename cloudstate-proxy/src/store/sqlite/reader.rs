@@ -19,9 +19,7 @@ use super::{
     record, schema,
     tables::{self, REMEMBERED_TYPES},
 };
-use crate::store::{
-    EntityKey, EntityRef, JournalEntry, PAGE_BYTES, StoreError, StoredEvent, StoredSnapshot,
-};
+use crate::store::{EntityKey, EntityRef, JournalEntry, StoreError, StoredEvent, StoredSnapshot};
 
 /// Reads that run at a time; the others wait without a thread.
 const PARALLEL: usize = 8;
