@@ -122,7 +122,7 @@ impl Shell {
 impl Drop for Shell {
     fn drop(&mut self) {
         // Ends the service, if it runs, by the job that the shell has it as.
-        self.type_line("kill -9 $!; exit");
+        self.type_line("kill -9 $(jobs -p); exit");
         let _ = self.process.wait();
     }
 }
