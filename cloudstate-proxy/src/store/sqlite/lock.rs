@@ -12,7 +12,7 @@ use crate::store::OpenError;
 /// Holds the directory until it is dropped, or the process ends, however it ends.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -52,7 +52,14 @@ impl Lock {
         }
         file.set_len(0).map_err(io(&path, "write"))?;
         writeln!(file, "{}", std::process::id()).map_err(io(&path, "write"))?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a process that is being started has it too, until it runs its own program.
+        let _ = self.file.unlock();
     }
 }
 
