@@ -10,6 +10,7 @@ use std::{convert::Infallible, sync::Arc};
 use http::{Request, Response, header::CONTENT_TYPE};
 use hyper::body::Incoming;
 use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 use tonic::body::Body;
 
 use crate::{call::CallError, router::Router, settings::Settings};
@@ -21,6 +22,7 @@ pub(crate) use listener::{Listener, Serving};
 pub(crate) struct Frontend {
     router: Router,
     places: Semaphore,
+    requests: TaskTracker,
     max_requests: usize,
     max_message_size: usize,
 }
@@ -31,15 +33,23 @@ impl Frontend {
         Self {
             router,
             places: Semaphore::new(max_requests),
+            requests: TaskTracker::new(),
             max_requests,
             max_message_size: settings.max_message_size.get(),
         }
+    }
+
+    /// Waits until no request is in progress.
+    async fn idle(&self) {
+        self.requests.close();
+        self.requests.wait().await;
     }
 
     pub(crate) async fn answer(
         self: Arc<Self>,
         request: Request<Incoming>,
     ) -> Result<Response<Body>, Infallible> {
+        let _request = self.requests.token();
         let is_grpc = request
             .headers()
             .get(CONTENT_TYPE)

@@ -7,6 +7,8 @@ mod pool;
 #[allow(dead_code, reason = "not every test program uses all of it")]
 mod scripted;
 
+use std::time::Duration;
+
 use clap::Parser;
 use cloudstate_protocol::cloudstate::eventsourced::{
     event_sourced_stream_in::Message as In, event_sourced_stream_out::Message as Out,
@@ -37,6 +39,10 @@ struct Arguments {
 }
 
 async fn proxy() -> Proxy {
+    proxy_with(&[]).await
+}
+
+async fn proxy_with(flags: &[&str]) -> Proxy {
     let arguments = [
         "test",
         "--http-host=127.0.0.1",
@@ -47,7 +53,7 @@ async fn proxy() -> Proxy {
         In::Command(command) => Say::Message(Out::Reply(reply(command, "done", &[]))),
         In::Init(_) | In::Event(_) => Say::Nothing,
     });
-    let settings = Arguments::parse_from(arguments).settings;
+    let settings = Arguments::parse_from(arguments.iter().chain(flags)).settings;
     Proxy::start(user_function, &settings).await.unwrap()
 }
 
@@ -77,6 +83,22 @@ async fn cancelled_calls_leave_the_others_on_their_connection_alone() {
     }
     drop(connection);
     proxy.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn clients_that_say_nothing_do_not_hold_up_the_end() {
+    let proxy = proxy_with(&["--drain-timeout=1h"]).await;
+    let silent = TcpStream::connect(proxy.address()).await.unwrap();
+    let mut deaf = TcpStream::connect(proxy.address()).await.unwrap();
+    let hello = [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat();
+    deaf.write_all(&hello).await.unwrap();
+    // It is a connection of HTTP/2 from here on, and answers nothing that it is asked.
+    assert_eq!(read(&mut deaf).await.0, SETTINGS);
+    tokio::time::timeout(Duration::from_secs(60), proxy.stop())
+        .await
+        .expect("an hour is for requests in progress")
+        .unwrap();
+    drop((silent, deaf));
 }
 
 /// The head of a gRPC call of `Counter/Add`.

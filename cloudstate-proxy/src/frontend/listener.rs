@@ -1,6 +1,6 @@
 //! The port: accepts connections, serves both HTTP versions on each, and drains them when asked to stop.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use hyper::service::service_fn;
 use hyper_util::{
@@ -11,6 +11,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
     task::JoinHandle,
+    time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +29,8 @@ const PENDING_RESETS: usize = 10_000;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// A client that has not answered a ping for this long after the interval is gone.
 const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(20));
+/// How long connections without a request in progress may take to close when the process stops.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Pause after an accept that failed for want of resources, such as file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -44,6 +47,7 @@ pub(crate) struct Serving {
     address: SocketAddr,
     stop: CancellationToken,
     task: JoinHandle<GracefulShutdown>,
+    frontend: Arc<Frontend>,
 }
 
 impl Listener {
@@ -57,11 +61,17 @@ impl Listener {
         let stop = CancellationToken::new();
         let max_connections = settings.max_connections.get().min(Semaphore::MAX_PERMITS);
         let places = Arc::new(Semaphore::new(max_connections));
-        let task = tokio::spawn(accept(self.socket, frontend, places, stop.clone()));
+        let task = tokio::spawn(accept(
+            self.socket,
+            Arc::clone(&frontend),
+            places,
+            stop.clone(),
+        ));
         Serving {
             address: self.address,
             stop,
             task,
+            frontend,
         }
     }
 }
@@ -75,8 +85,17 @@ impl Serving {
     /// Accepts nothing more, and waits until the requests in progress have been answered.
     pub(crate) async fn stop(self) {
         self.stop.cancel();
-        if let Ok(connections) = self.task.await {
-            connections.shutdown().await;
+        let Ok(connections) = self.task.await else {
+            return;
+        };
+        let mut closed = pin!(connections.shutdown());
+        tokio::select! {
+            () = &mut closed => return,
+            () = self.frontend.idle() => {}
+        }
+        // A client that does not answer any more would keep its connection, and the process, for nothing.
+        if timeout(LAST_WORDS, closed).await.is_err() {
+            tracing::debug!("some clients did not close their connections");
         }
     }
 }
