@@ -1,5 +1,6 @@
 //! Rules of `#[command_handler]`.
 
+use heck::ToSnakeCase;
 use syn::{
     FnArg, Ident, PatType, Receiver, ReturnType, Type, TypeReference, ext::IdentExt,
     parse_quote_spanned, spanned::Spanned,
@@ -60,7 +61,7 @@ fn marker(method: &Method, errors: &mut Errors) -> Option<Ident> {
         Some(name) => ((*name).clone(), name.span()),
         None => (ident.unraw().to_string(), ident.span()),
     };
-    match syn::parse_str::<Ident>(&upper_camel(&name)) {
+    match syn::parse_str::<Ident>(&upper_camel(&name.to_snake_case())) {
         Ok(mut marker) => {
             marker.set_span(span);
             Some(marker)
@@ -171,8 +172,10 @@ mod tests {
             ("type", "Type"),
             ("_1", "1"),
             ("__", ""),
+            ("HTTPGet", "HttpGet"),
+            ("handleUnary", "HandleUnary"),
         ] {
-            assert_eq!(upper_camel(name), marker, "{name}");
+            assert_eq!(upper_camel(&name.to_snake_case()), marker, "{name}");
         }
     }
 }
