@@ -1,5 +1,6 @@
 //! Serves clients: gRPC and HTTP/JSON on one port, for whatever services the catalog holds.
 
+mod builtin;
 mod grpc;
 mod http_json;
 mod listener;
@@ -14,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use tonic::body::Body;
 
 use crate::{call::CallError, router::Router, settings::Settings};
+use builtin::Builtin;
 
 pub(crate) use listener::{Listener, Serving};
 
@@ -21,6 +23,7 @@ pub(crate) use listener::{Listener, Serving};
 #[derive(Debug)]
 pub(crate) struct Frontend {
     router: Router,
+    builtin: Builtin,
     places: Semaphore,
     requests: TaskTracker,
     max_requests: usize,
@@ -28,10 +31,12 @@ pub(crate) struct Frontend {
 }
 
 impl Frontend {
-    pub(crate) fn new(router: Router, settings: &Settings) -> Self {
+    pub(crate) async fn new(router: Router, settings: &Settings) -> Self {
         let max_requests = settings.max_requests.get().min(Semaphore::MAX_PERMITS);
+        let builtin = Builtin::new(router.catalog()).await;
         Self {
             router,
+            builtin,
             places: Semaphore::new(max_requests),
             requests: TaskTracker::new(),
             max_requests,
@@ -39,8 +44,9 @@ impl Frontend {
         }
     }
 
-    /// Waits until no request is in progress.
-    async fn idle(&self) {
+    /// Tells those who ask for its health that it stops, and waits until no request is in progress.
+    async fn wind_down(&self) {
+        self.builtin.stop(self.router.catalog()).await;
         self.requests.close();
         self.requests.wait().await;
     }

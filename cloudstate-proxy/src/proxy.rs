@@ -47,7 +47,7 @@ impl Proxy {
         let location = settings.store_location(&name);
         let store = task::spawn_blocking(move || store::open(&location)).await??;
         let router = Router::new(catalog, user_function, &store, settings);
-        let frontend = Arc::new(Frontend::new(router.clone(), settings));
+        let frontend = Arc::new(Frontend::new(router.clone(), settings).await);
         let serving = listener.serve(frontend, settings);
         let welcome = welcome::text(
             router.catalog(),

@@ -139,3 +139,86 @@ async fn read(connection: &mut TcpStream) -> (u8, u32, Vec<u8>) {
     connection.read_exact(&mut payload).await.unwrap();
     (kind, u32::from_be_bytes(stream), payload)
 }
+
+#[tokio::test]
+async fn health_is_reported_service_by_service() {
+    use tonic_health::pb::{
+        HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+    };
+    let proxy = proxy().await;
+    let mut client = HealthClient::new(channel(&proxy).await);
+    let mut check = async |service: &str| {
+        let service = service.to_owned();
+        client.check(HealthCheckRequest { service }).await
+    };
+    for service in ["", "test.counter.Counter"] {
+        let status = check(service).await.unwrap().into_inner().status();
+        assert_eq!(status, ServingStatus::Serving, "{service}");
+    }
+    let unknown = check("test.counter.Nobody").await.unwrap_err();
+    assert_eq!(unknown.code(), tonic::Code::NotFound);
+    proxy.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn reflection_shows_the_services_with_their_options() {
+    use tonic_reflection::pb::v1::{
+        ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+        server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+    };
+    let proxy = proxy().await;
+    let mut client = ServerReflectionClient::new(channel(&proxy).await);
+    let mut ask = async |request: MessageRequest| {
+        let request = ServerReflectionRequest {
+            host: String::new(),
+            message_request: Some(request),
+        };
+        let answers = client
+            .server_reflection_info(tokio_stream::once(request))
+            .await
+            .unwrap();
+        answers
+            .into_inner()
+            .message()
+            .await
+            .unwrap()
+            .unwrap()
+            .message_response
+            .unwrap()
+    };
+
+    let services = ask(MessageRequest::ListServices(String::new())).await;
+    let MessageResponse::ListServicesResponse(services) = services else {
+        panic!("{services:?}")
+    };
+    let names: Vec<&str> = services
+        .service
+        .iter()
+        .map(|service| service.name.as_str())
+        .collect();
+    assert!(
+        names.contains(&"test.counter.Counter") && names.contains(&"test.counter.Other"),
+        "{names:?}"
+    );
+
+    let files = ask(MessageRequest::FileContainingSymbol(
+        "test.counter.Request".into(),
+    ))
+    .await;
+    let MessageResponse::FileDescriptorResponse(files) = files else {
+        panic!("{files:?}")
+    };
+    let key_option = [0xc0, 0x43, 0x01]; // Field 1080, a varint: cloudstate.entity_key = true.
+    let file = &files.file_descriptor_proto[0];
+    assert!(file.windows(3).any(|bytes| bytes == key_option));
+    proxy.stop().await.unwrap();
+}
+
+async fn channel(proxy: &Proxy) -> tonic::transport::Channel {
+    let address = format!("http://{}", proxy.address());
+    tonic::transport::Endpoint::from_shared(address)
+        .unwrap()
+        .connect()
+        .await
+        .unwrap()
+}

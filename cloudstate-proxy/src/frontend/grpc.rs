@@ -13,7 +13,7 @@ use tonic::{
     server::{Grpc, StreamingService},
 };
 
-use super::{Frontend, metadata};
+use super::{Frontend, builtin::Builtin, metadata};
 use crate::{
     call::{Answer, Call, CallError},
     catalog::Method,
@@ -21,6 +21,9 @@ use crate::{
 
 /// Answers one gRPC request.
 pub(super) async fn answer(frontend: &Arc<Frontend>, request: Request<Incoming>) -> Response<Body> {
+    if Builtin::serves(request.uri().path()) {
+        return frontend.builtin.answer(request).await;
+    }
     let Some(method) = frontend
         .router
         .catalog()

@@ -91,7 +91,7 @@ impl Serving {
         let mut closed = pin!(connections.shutdown());
         tokio::select! {
             () = &mut closed => return,
-            () = self.frontend.idle() => {}
+            () = self.frontend.wind_down() => {}
         }
         // A client that does not answer any more would keep its connection, and the process, for nothing.
         if timeout(LAST_WORDS, closed).await.is_err() {
