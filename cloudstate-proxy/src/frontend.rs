@@ -56,22 +56,19 @@ impl Frontend {
         request: Request<Incoming>,
     ) -> Result<Response<Body>, Infallible> {
         let _request = self.requests.token();
-        let is_grpc = request
-            .headers()
-            .get(CONTENT_TYPE)
-            .is_some_and(|value| is_grpc(value.as_bytes()));
-        let response = match self.places.try_acquire() {
-            Ok(_place) if is_grpc => grpc::answer(&self, request).await,
-            Ok(_place) => http_json::answer(&self, request).await,
-            Err(_) => {
+        let speech = Speech::of(&request);
+        let response = match (self.places.try_acquire(), speech) {
+            (Ok(_place), Speech::Grpc) => grpc::answer(&self, request).await,
+            (Ok(_place), Speech::GrpcWeb) => grpc::answer_web(&self, request).await,
+            (Ok(_place), Speech::Http) => http_json::answer(&self, request).await,
+            (Err(_), speech) => {
                 let error = CallError::exhausted(format!(
                     "{} requests are in progress, the most that CLOUDSTATE_MAX_REQUESTS allows; try again later",
                     self.max_requests
                 ));
-                if is_grpc {
-                    grpc::refuse(error)
-                } else {
-                    http_json::refuse(&error)
+                match speech {
+                    Speech::Grpc | Speech::GrpcWeb => grpc::refuse(error),
+                    Speech::Http => http_json::refuse(&error),
                 }
             }
         };
@@ -79,31 +76,51 @@ impl Frontend {
     }
 }
 
-/// `application/grpc`, alone or with a message format or parameters behind it; not `application/grpc-web`.
-fn is_grpc(content_type: &[u8]) -> bool {
-    content_type
-        .strip_prefix(b"application/grpc")
-        .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
+/// What a client speaks, by the content type of its request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Speech {
+    Grpc,
+    GrpcWeb,
+    Http,
+}
+
+impl Speech {
+    fn of<B>(request: &Request<B>) -> Self {
+        let content_type = request.headers().get(CONTENT_TYPE);
+        content_type.map_or(Self::Http, |value| Self::of_content_type(value.as_bytes()))
+    }
+
+    /// `application/grpc` or `application/grpc-web`, alone or with a message format or parameters behind it.
+    fn of_content_type(content_type: &[u8]) -> Self {
+        match content_type.strip_prefix(b"application/grpc") {
+            Some(rest) if rest.starts_with(b"-web") => Self::GrpcWeb,
+            Some(rest) if matches!(rest.first(), None | Some(b'+' | b';')) => Self::Grpc,
+            Some(_) | None => Self::Http,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::Speech;
+
     #[test]
-    fn grpc_is_known_by_its_content_type() {
-        for yes in [
-            "application/grpc",
-            "application/grpc+proto",
-            "application/grpc;charset=utf-8",
+    fn clients_are_known_by_their_content_type() {
+        for (content_type, speech) in [
+            ("application/grpc", Speech::Grpc),
+            ("application/grpc+proto", Speech::Grpc),
+            ("application/grpc;charset=utf-8", Speech::Grpc),
+            ("application/grpc-web", Speech::GrpcWeb),
+            ("application/grpc-web-text+proto", Speech::GrpcWeb),
+            ("application/grpcious", Speech::Http),
+            ("application/json", Speech::Http),
+            ("", Speech::Http),
         ] {
-            assert!(super::is_grpc(yes.as_bytes()), "{yes}");
-        }
-        for no in [
-            "application/grpc-web",
-            "application/grpc-web-text",
-            "application/json",
-            "",
-        ] {
-            assert!(!super::is_grpc(no.as_bytes()), "{no}");
+            assert_eq!(
+                Speech::of_content_type(content_type.as_bytes()),
+                speech,
+                "{content_type}"
+            );
         }
     }
 }

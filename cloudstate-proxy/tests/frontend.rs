@@ -214,6 +214,35 @@ async fn reflection_shows_the_services_with_their_options() {
     proxy.stop().await.unwrap();
 }
 
+#[tokio::test]
+async fn grpc_web_is_served_over_http_1() {
+    let proxy = proxy().await;
+    let body = prefixed(&[message(1, "id"), message(2, "text")].concat());
+    let head = format!(
+        "POST /test.counter.Counter/Add HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/grpc-web+proto\r\n\
+         content-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
+    let mut connection = TcpStream::connect(proxy.address()).await.unwrap();
+    connection
+        .write_all(&[head.into_bytes(), body].concat())
+        .await
+        .unwrap();
+    let mut answer = Vec::new();
+    connection.read_to_end(&mut answer).await.unwrap();
+    let text = answer.escape_ascii().to_string();
+    assert!(text.starts_with("HTTP/1.1 200"), "{text}");
+    assert!(
+        text.contains("content-type: application/grpc-web"),
+        "{text}"
+    );
+    // The message, and the trailers as a frame of their own.
+    let contains = |part: &[u8]| answer.windows(part.len()).any(|bytes| bytes == part);
+    assert!(contains(&prefixed(&message(1, "done"))), "{text}");
+    assert!(contains(b"grpc-status:0"), "{text}");
+    proxy.stop().await.unwrap();
+}
+
 async fn channel(proxy: &Proxy) -> tonic::transport::Channel {
     let address = format!("http://{}", proxy.address());
     tonic::transport::Endpoint::from_shared(address)

@@ -1,7 +1,7 @@
 //! Services that every front-end has beside the user's: health and reflection.
 
+use bytes::Bytes;
 use http::{Request, Response};
-use hyper::body::Incoming;
 use tonic::{body::Body, service::Routes};
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_reflection::server::{Builder, Error};
@@ -48,7 +48,11 @@ impl Builtin {
     }
 
     /// Answers a request for one of them.
-    pub(super) async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+    pub(super) async fn answer<B>(&self, request: Request<B>) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
+    {
         let mut routes = self.routes.clone();
         match routes.call(request.map(Body::new)).await {
             Ok(response) => response,

@@ -1,6 +1,6 @@
 //! gRPC for any method of the catalog. Message bytes pass through: they are checked, never decoded.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use bytes::{Buf, BufMut, Bytes};
 use futures_util::{future::BoxFuture, stream};
@@ -13,6 +13,9 @@ use tonic::{
     server::{Grpc, StreamingService},
 };
 
+use tonic_web::GrpcWebLayer;
+use tower::{Layer, Service, service_fn};
+
 use super::{Frontend, builtin::Builtin, metadata};
 use crate::{
     call::{Answer, Call, CallError},
@@ -20,7 +23,11 @@ use crate::{
 };
 
 /// Answers one gRPC request.
-pub(super) async fn answer(frontend: &Arc<Frontend>, request: Request<Incoming>) -> Response<Body> {
+pub(super) async fn answer<B>(frontend: &Arc<Frontend>, request: Request<B>) -> Response<Body>
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
+{
     if Builtin::serves(request.uri().path()) {
         return frontend.builtin.answer(request).await;
     }
@@ -40,6 +47,22 @@ pub(super) async fn answer(frontend: &Arc<Frontend>, request: Request<Incoming>)
         .apply_max_message_size_config(Some(frontend.max_message_size), None)
         .streaming(service, request)
         .await
+}
+
+/// Answers one gRPC-Web request, by answering the gRPC request that it stands for.
+pub(super) async fn answer_web(
+    frontend: &Arc<Frontend>,
+    request: Request<Incoming>,
+) -> Response<Body> {
+    let frontend = Arc::clone(frontend);
+    let inner = service_fn(move |request: Request<Body>| {
+        let frontend = Arc::clone(&frontend);
+        async move { Ok::<_, Infallible>(answer(&frontend, request).await) }
+    });
+    match GrpcWebLayer::new().layer(inner).call(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
 }
 
 /// A response that carries only a status.
