@@ -2,7 +2,7 @@
 
 use heck::ToSnakeCase;
 use syn::{
-    FnArg, Ident, PatType, Receiver, ReturnType, Type, TypeReference, ext::IdentExt,
+    FnArg, Ident, PatType, Receiver, ReturnType, Type, TypeReference, ext::IdentExt, parse::Parser,
     parse_quote_spanned, spanned::Spanned,
 };
 
@@ -61,12 +61,13 @@ fn marker(method: &Method, errors: &mut Errors) -> Option<Ident> {
         Some(name) => ((*name).clone(), name.span()),
         None => (ident.unraw().to_string(), ident.span()),
     };
+    let is_name = Ident::parse_any.parse_str(&name).is_ok();
     match syn::parse_str::<Ident>(&upper_camel(&name.to_snake_case())) {
-        Ok(mut marker) => {
+        Ok(mut marker) if is_name => {
             marker.set_span(span);
             Some(marker)
         }
-        Err(_) => {
+        Ok(_) | Err(_) => {
             errors.push(syn::Error::new(
                 span,
                 "not the name of an rpc: write `#[command_handler(name = \"AddItem\")]`, with the name as the `.proto` has it",
