@@ -136,10 +136,25 @@ pub struct Settings {
 
 impl Settings {
     /// The store, which is `./data/<service>` where none is set.
+    ///
+    /// A service names itself, and a remote one may name itself anything: what cannot be the name of a directory is
+    /// replaced by `-`.
     pub fn store_location(&self, service: &str) -> StoreLocation {
-        self.store
-            .clone()
-            .unwrap_or_else(|| StoreLocation::Directory(PathBuf::from("data").join(service)))
+        let in_data =
+            || StoreLocation::Directory(PathBuf::from("data").join(directory_name(service)));
+        self.store.clone().unwrap_or_else(in_data)
+    }
+}
+
+fn directory_name(service: &str) -> String {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let name: String = service
+        .chars()
+        .map(|c| if allowed(c) { c } else { '-' })
+        .collect();
+    match name.trim_start_matches('.') {
+        "" => "service".to_owned(),
+        name => name.to_owned(),
     }
 }
 
@@ -147,7 +162,21 @@ impl Settings {
 mod tests {
     use clap::{Args, Command};
 
-    use super::Settings;
+    use super::{Settings, directory_name};
+
+    #[test]
+    fn a_service_cannot_choose_a_directory_elsewhere() {
+        for (service, directory) in [
+            ("shopping-cart", "shopping-cart"),
+            ("com.example_2", "com.example_2"),
+            ("../../etc", "-..-etc"),
+            ("/tmp", "-tmp"),
+            ("..", "service"),
+            ("", "service"),
+        ] {
+            assert_eq!(directory_name(service), directory);
+        }
+    }
 
     #[test]
     fn every_setting_has_a_variable_a_description_and_a_heading() {
