@@ -6,6 +6,8 @@
 
 mod annotated;
 mod conversation;
+#[cfg(feature = "embedded")]
+mod embedded;
 mod event_sourced;
 mod in_process;
 mod isolation;
