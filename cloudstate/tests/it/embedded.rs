@@ -24,12 +24,20 @@ struct Fragile {
 #[handlers]
 impl Fragile {
     #[command_handler]
-    fn add_item(cart: &mut Context<Self>, item: pb::AddItem) -> Result<(), Failure> {
+    fn add_item(
+        cart: &mut Context<Self>,
+        item: pb::AddItem,
+        metadata: Metadata,
+    ) -> Result<(), Failure> {
         let word = item.product.clone();
         cart.emit(pb::ItemAdded {
             product: item.product,
         });
         ensure!(word != "fail", "added and failed");
+        ensure!(
+            metadata.get("host").is_none() && metadata.get("X-Caller") == Some("test"),
+            "the caller's headers are there, and the transport's are not"
+        );
         assert_ne!(word, "panic", "added and panicked");
         Ok(())
     }
@@ -85,7 +93,7 @@ impl Service {
 /// The status and the body of the answer.
 async fn post(address: SocketAddr, path: &str, body: &str) -> String {
     let request = format!(
-        "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nconnection: close\r\n\
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nx-caller: test\r\ncontent-type: application/json\r\nconnection: close\r\n\
          content-length: {}\r\n\r\n{body}",
         body.len()
     );
