@@ -1,4 +1,5 @@
-//! The user function as the proxy sees it: something that answers discovery and opens a stream per live entity.
+//! The user function as the proxy sees it: something that answers discovery, opens a stream per live entity, and handles
+//! the calls of actions.
 //!
 //! There are two implementations and one code path. [`remote::RemoteUserFunction`] dials a process in any language;
 //! the `cloudstate` crate implements [`UserFunction`] in process, without a socket, a task or a channel in between.
@@ -9,11 +10,22 @@ use std::{fmt, pin::Pin};
 
 use cloudstate_protocol::cloudstate::{
     EntitySpec, ProxyInfo,
+    action::{ActionCommand, ActionResponse},
+    crdt::{CrdtStreamIn, CrdtStreamOut},
     eventsourced::{EventSourcedStreamIn, EventSourcedStreamOut},
+    valueentity::{ValueEntityStreamIn, ValueEntityStreamOut},
 };
-use futures_util::{Sink, Stream, future::BoxFuture};
+use futures_util::{
+    FutureExt, Sink, Stream, StreamExt,
+    future::{BoxFuture, ready},
+    stream::{self, BoxStream},
+};
 
-/// A user function: what it serves, and its entities.
+/// A user function: what it serves, its entities and its actions.
+///
+/// A kind that a user function does not serve needs no method: nothing asks for what discovery does not name.
+///
+/// Dropping the future or the stream of an action's call cancels the call.
 pub trait UserFunction: Send + Sync + fmt::Debug + 'static {
     /// Asks what is served. May be called again, with the same answer.
     fn discover(&self, proxy: ProxyInfo) -> BoxFuture<'_, Result<EntitySpec, UserFunctionError>>;
@@ -24,7 +36,41 @@ pub trait UserFunction: Send + Sync + fmt::Debug + 'static {
     /// Opens the stream of one live event-sourced entity (`cloudstate.eventsourced.EventSourced/handle`).
     fn event_sourced(&self) -> BoxFuture<'_, Result<EventSourcedConnection, UserFunctionError>>;
 
-    /// Whether commands for entities carry the caller's metadata.
+    /// Opens the stream of one live value entity (`cloudstate.valueentity.ValueEntity/handle`).
+    fn value_entity(&self) -> BoxFuture<'_, Result<ValueEntityConnection, UserFunctionError>> {
+        ready(Err(UserFunctionError::not_served("value entities"))).boxed()
+    }
+
+    /// Opens the stream of one live CRDT entity (`cloudstate.crdt.Crdt/handle`).
+    fn crdt(&self) -> BoxFuture<'_, Result<CrdtConnection, UserFunctionError>> {
+        ready(Err(UserFunctionError::not_served("CRDT entities"))).boxed()
+    }
+
+    /// Calls an action with one message, for one (`cloudstate.action.ActionProtocol/handleUnary`).
+    fn action(&self, command: ActionCommand) -> ActionCall {
+        let _ = command;
+        ready(Err(UserFunctionError::not_served("actions"))).boxed()
+    }
+
+    /// Calls an action with a stream of messages, for one (`handleStreamedIn`).
+    fn action_streamed_in(&self, commands: ActionCommands) -> ActionCall {
+        drop(commands);
+        ready(Err(UserFunctionError::not_served("actions"))).boxed()
+    }
+
+    /// Calls an action with one message, for a stream of them (`handleStreamedOut`).
+    fn action_streamed_out(&self, command: ActionCommand) -> ActionResponses {
+        let _ = command;
+        stream::iter([Err(UserFunctionError::not_served("actions"))]).boxed()
+    }
+
+    /// Calls an action with a stream of messages, for a stream of them (`handleStreamed`).
+    fn action_streamed(&self, commands: ActionCommands) -> ActionResponses {
+        drop(commands);
+        stream::iter([Err(UserFunctionError::not_served("actions"))]).boxed()
+    }
+
+    /// Whether commands for entities carry the caller's metadata. Commands for actions always do.
     ///
     /// The reference proxy never sends any, and the TCK compares whole messages, so that a remote user function gets it
     /// only where the operator asks for it.
@@ -33,6 +79,22 @@ pub trait UserFunction: Send + Sync + fmt::Debug + 'static {
 
 /// The stream of one live event-sourced entity.
 pub type EventSourcedConnection = Connection<EventSourcedStreamIn, EventSourcedStreamOut>;
+
+/// The stream of one live value entity.
+pub type ValueEntityConnection = Connection<ValueEntityStreamIn, ValueEntityStreamOut>;
+
+/// The stream of one live CRDT entity.
+pub type CrdtConnection = Connection<CrdtStreamIn, CrdtStreamOut>;
+
+/// The one response to a call of an action.
+pub type ActionCall = BoxFuture<'static, Result<ActionResponse, UserFunctionError>>;
+
+/// What a client streams into an action, as fast as the action takes it. The first command names the service and the
+/// method, and has no payload; those behind it have nothing else. It ends when the client has sent everything.
+pub type ActionCommands = BoxStream<'static, ActionCommand>;
+
+/// What an action streams out, as fast as the client takes it.
+pub type ActionResponses = BoxStream<'static, Result<ActionResponse, UserFunctionError>>;
 
 /// Both directions of one stream.
 ///
@@ -74,6 +136,10 @@ impl UserFunctionError {
             message: message.into(),
             unreachable: true,
         }
+    }
+
+    fn not_served(kind: &str) -> Self {
+        Self::new(format!("this user function serves no {kind}"))
     }
 
     /// Whether there was no connection at all.

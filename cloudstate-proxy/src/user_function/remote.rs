@@ -8,12 +8,15 @@ use std::{
 
 use cloudstate_protocol::cloudstate::{
     EntitySpec, ProxyInfo, UserFunctionError as ErrorReport,
+    action::{ActionCommand, action_protocol_client::ActionProtocolClient},
+    crdt::crdt_client::CrdtClient,
     entity_discovery_client::EntityDiscoveryClient,
-    eventsourced::{
-        EventSourcedStreamIn, EventSourcedStreamOut, event_sourced_client::EventSourcedClient,
-    },
+    eventsourced::event_sourced_client::EventSourcedClient,
+    valueentity::value_entity_client::ValueEntityClient,
 };
-use futures_util::{Sink, Stream, future::BoxFuture};
+use futures_util::{
+    FutureExt, Sink, Stream, StreamExt, TryFutureExt, TryStreamExt, future::BoxFuture,
+};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::PollSender;
@@ -22,7 +25,10 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-use super::{EventSourcedConnection, UserFunction, UserFunctionError};
+use super::{
+    ActionCall, ActionCommands, ActionResponses, Connection, CrdtConnection,
+    EventSourcedConnection, UserFunction, UserFunctionError, ValueEntityConnection,
+};
 
 /// How many messages may wait for the network before [`Sink::poll_ready`] waits.
 const OUTGOING: usize = 32;
@@ -77,6 +83,11 @@ impl RemoteUserFunction {
         EntityDiscoveryClient::new(self.channel.clone())
             .max_decoding_message_size(self.max_message_size)
     }
+
+    fn actions(&self) -> ActionProtocolClient<Channel> {
+        ActionProtocolClient::new(self.channel.clone())
+            .max_decoding_message_size(self.max_message_size)
+    }
 }
 
 impl UserFunction for RemoteUserFunction {
@@ -102,24 +113,90 @@ impl UserFunction for RemoteUserFunction {
     fn event_sourced(&self) -> BoxFuture<'_, Result<EventSourcedConnection, UserFunctionError>> {
         let mut client = EventSourcedClient::new(self.channel.clone())
             .max_decoding_message_size(self.max_message_size);
-        Box::pin(async move {
-            let (sender, receiver) = mpsc::channel(OUTGOING);
-            let opening =
-                Box::pin(async move { client.handle(ReceiverStream::new(receiver)).await });
-            let connection: EventSourcedConnection = Box::pin(RemoteStream::<
-                EventSourcedStreamIn,
-                EventSourcedStreamOut,
-            > {
-                outgoing: PollSender::new(sender),
-                incoming: Incoming::Opening(opening),
-            });
-            Ok(connection)
-        })
+        let connection = connect(|messages| async move { client.handle(messages).await });
+        async { Ok(connection) }.boxed()
+    }
+
+    fn value_entity(&self) -> BoxFuture<'_, Result<ValueEntityConnection, UserFunctionError>> {
+        let mut client = ValueEntityClient::new(self.channel.clone())
+            .max_decoding_message_size(self.max_message_size);
+        let connection = connect(|messages| async move { client.handle(messages).await });
+        async { Ok(connection) }.boxed()
+    }
+
+    fn crdt(&self) -> BoxFuture<'_, Result<CrdtConnection, UserFunctionError>> {
+        let mut client =
+            CrdtClient::new(self.channel.clone()).max_decoding_message_size(self.max_message_size);
+        let connection = connect(|messages| async move { client.handle(messages).await });
+        async { Ok(connection) }.boxed()
+    }
+
+    fn action(&self, command: ActionCommand) -> ActionCall {
+        let mut client = self.actions();
+        async move { client.handle_unary(command).await }
+            .map_ok(Response::into_inner)
+            .map_err(from_status)
+            .boxed()
+    }
+
+    fn action_streamed_in(&self, commands: ActionCommands) -> ActionCall {
+        let mut client = self.actions();
+        async move { client.handle_streamed_in(Commands(commands)).await }
+            .map_ok(Response::into_inner)
+            .map_err(from_status)
+            .boxed()
+    }
+
+    fn action_streamed_out(&self, command: ActionCommand) -> ActionResponses {
+        let mut client = self.actions();
+        async move { client.handle_streamed_out(command).await }
+            .map_ok(Response::into_inner)
+            .try_flatten_stream()
+            .map_err(from_status)
+            .boxed()
+    }
+
+    fn action_streamed(&self, commands: ActionCommands) -> ActionResponses {
+        let mut client = self.actions();
+        async move { client.handle_streamed(Commands(commands)).await }
+            .map_ok(Response::into_inner)
+            .try_flatten_stream()
+            .map_err(from_status)
+            .boxed()
     }
 
     fn wants_metadata(&self) -> bool {
         self.metadata
     }
+}
+
+/// Named, because the compiler cannot see that a call with a boxed stream in it may be sent between threads.
+struct Commands(ActionCommands);
+
+impl Stream for Commands {
+    type Item = ActionCommand;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<ActionCommand>> {
+        self.0.as_mut().poll_next(cx)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+/// Makes a connection of a bidirectional call, which `open` begins with what is sent.
+fn connect<In, Out, F>(open: impl FnOnce(ReceiverStream<In>) -> F) -> Connection<In, Out>
+where
+    In: Send + 'static,
+    Out: Send + 'static,
+    F: Future<Output = Result<Response<Streaming<Out>>, Status>> + Send + 'static,
+{
+    let (sender, receiver) = mpsc::channel(OUTGOING);
+    Box::pin(RemoteStream {
+        outgoing: PollSender::new(sender),
+        incoming: Incoming::Opening(open(ReceiverStream::new(receiver)).boxed()),
+    })
 }
 
 /// One bidirectional call.
