@@ -5,9 +5,10 @@
 
 use std::{
     fmt,
+    ops::Range,
     sync::{
         Arc,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicU8, AtomicU32, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -237,6 +238,45 @@ pub async fn connect(server: &Server) -> Result<Client, Error> {
     let endpoint = Endpoint::from_shared(server.address().to_owned()).map_err(refused)?;
     let channel = endpoint.connect().await.map_err(refused)?;
     Ok(ShoppingCartClient::new(channel))
+}
+
+/// A client for each call in flight, all on one connection.
+///
+/// # Errors
+/// The server does not answer.
+pub async fn clients(server: &Server, in_flight: u32) -> Result<Vec<Client>, Error> {
+    let client = connect(server).await?;
+    Ok(vec![client; in_flight as usize])
+}
+
+/// Reads each of these carts once, and says how long all took.
+///
+/// # Errors
+/// A call fails.
+pub async fn activate(
+    server: &Server,
+    clients: &[Client],
+    carts: Range<u32>,
+) -> Result<Duration, Error> {
+    let next = Arc::new(AtomicU32::new(carts.start));
+    let mut callers = JoinSet::new();
+    let started = Instant::now();
+    for client in clients {
+        let (mut client, next, end) = (client.clone(), Arc::clone(&next), carts.end);
+        callers.spawn(async move {
+            loop {
+                let cart = next.fetch_add(1, Ordering::Relaxed);
+                if cart >= end {
+                    return Ok(());
+                }
+                client.get_cart(workload::get_cart(cart)).await?;
+            }
+        });
+    }
+    for called in callers.join_all().await {
+        called.map_err(|status| failed(server, status))?;
+    }
+    Ok(started.elapsed())
 }
 
 /// Puts one of every product into each of `carts` carts that are still empty, and checks that one of them has it.

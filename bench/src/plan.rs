@@ -35,6 +35,10 @@ pub struct Plan {
     #[arg(long, value_name = "COUNT", default_value = "100000")]
     pub events: NonZeroU32,
 
+    /// Live entities in `live`; a tenth of them is measured as well.
+    #[arg(long, value_name = "COUNT", default_value = "100000")]
+    pub entities: NonZeroU32,
+
     /// Threads of the load; with one, the server has a core to itself on a machine of two.
     #[arg(long, value_name = "COUNT", default_value = "1")]
     pub client_threads: u16,

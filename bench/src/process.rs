@@ -64,6 +64,15 @@ impl Process {
         Ok(1024 * named(&text, "VmHWM:")?)
     }
 
+    /// The memory it has in RAM now, in bytes.
+    ///
+    /// # Errors
+    /// The process is gone.
+    pub fn memory(&self) -> io::Result<u64> {
+        let text = fs::read_to_string(self.directory.join("status"))?;
+        Ok(1024 * named(&text, "VmRSS:")?)
+    }
+
     /// Bytes it has caused to be written to a disk so far.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 pub mod command;
 pub mod floor;
+pub mod live;
 pub mod replay;
 pub mod start;
 
@@ -18,6 +19,8 @@ pub enum Scenario {
     Start,
     /// The first reply of an entity with a long history, and the memory it takes.
     Replay,
+    /// Memory per live entity, and the rate at which entities come and go.
+    Live,
     /// The limits alone: bare tonic, and appends to a file.
     Floor,
 }
@@ -32,6 +35,7 @@ impl Scenario {
             Self::Command => command::run(bench),
             Self::Start => start::run(bench),
             Self::Replay => replay::run(bench),
+            Self::Live => live::run(bench),
             Self::Floor => floor::run(bench),
         }
     }
@@ -42,6 +46,7 @@ impl Scenario {
             Self::Command => "command",
             Self::Start => "start",
             Self::Replay => "replay",
+            Self::Live => "live",
             Self::Floor => "floor",
         }
     }

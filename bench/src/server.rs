@@ -56,6 +56,15 @@ impl Launch {
         }
     }
 
+    /// Entities leave memory when they have been idle for this long.
+    #[must_use]
+    pub fn passivating_after(mut self, idle: Duration) -> Self {
+        let idle = format!("{}ms", idle.as_millis());
+        self.environment
+            .push(("CLOUDSTATE_PASSIVATE_AFTER", idle.into()));
+        self
+    }
+
     /// A bare tonic service: `program`, the benchmark itself, in another role.
     pub fn echo(name: impl Into<String>, program: &Path, flavour: Flavour) -> Self {
         let flavour = match flavour {

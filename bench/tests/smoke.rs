@@ -132,6 +132,23 @@ fn starts_and_replays_are_measured() {
 }
 
 #[test]
+fn live_entities_are_measured() {
+    let figures = bench(&["live", "--entities", "500"]);
+    let [live] = tables(&figures).collect::<Vec<_>>()[..] else {
+        panic!("not one table: {figures}");
+    };
+    assert_eq!(
+        subjects(live),
+        [
+            "event sourced, 50 stay",
+            "event sourced, 500 stay",
+            "event sourced, 500 leave",
+        ]
+    );
+    assert_positive(live, "activations/s");
+}
+
+#[test]
 fn a_cart_keeps_what_it_is_given() {
     let directory = tempfile::tempdir().unwrap();
     let program = program::shopping_cart(Path::new(BENCH)).unwrap();
