@@ -28,7 +28,7 @@ pub struct Answer {
     pub metadata: Option<Metadata>,
 }
 
-/// What an entity made of a command, once its events are durable.
+/// What an entity or an action made of a command, once what follows from it is durable.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) action: Option<Action>,

@@ -1,5 +1,7 @@
 //! What a user function serves, checked and compiled into the tables that every call goes through.
 
+mod method;
+
 use std::{
     collections::{HashMap, HashSet},
     fmt,
@@ -7,17 +9,15 @@ use std::{
     time::Duration,
 };
 
-use bytestring::ByteString;
 use cloudstate_protocol::{
     cloudstate::{Entity, EntitySpec, entity_passivation_strategy::Strategy},
     version,
 };
-use prost_reflect::{DescriptorPool, MethodDescriptor, ServiceDescriptor};
+use prost_reflect::{DescriptorPool, ServiceDescriptor};
 
-use crate::{
-    transcoding::Transcoder,
-    wire::{KeyExtractor, MessageShape},
-};
+use crate::transcoding::Transcoder;
+
+pub use method::{Method, Shape};
 
 /// Everything the proxy knows of the services of one user function.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub struct Catalog {
     by_path: HashMap<String, usize>,
 }
 
-/// One service, implemented by one entity type.
+/// One service, implemented by one entity type or one action.
 #[derive(Debug)]
 pub struct Service {
     /// Full name.
@@ -41,11 +41,11 @@ pub struct Service {
     pub persistence_id: Arc<str>,
     /// How long an idle entity stays in memory, where the user function says so.
     pub passivate_after: Option<Duration>,
-    /// What drives its entities.
+    /// What implements it.
     pub kind: EntityKind,
 }
 
-/// The kinds of entity that this proxy drives.
+/// What implements a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntityKind {
     /// `cloudstate.eventsourced.EventSourced`.
@@ -53,31 +53,32 @@ pub enum EntityKind {
 }
 
 impl EntityKind {
-    /// Every kind, as announced in discovery.
+    /// Every kind that is served, as announced in discovery.
     pub const SUPPORTED: &[&str] = &[version::EVENT_SOURCED];
 
     fn from_entity_type(entity_type: &str) -> Option<Self> {
-        (entity_type == version::EVENT_SOURCED).then_some(Self::EventSourced)
+        match entity_type {
+            version::EVENT_SOURCED => Some(Self::EventSourced),
+            _ => None,
+        }
     }
-}
 
-/// One method of a service.
-#[derive(Debug)]
-pub struct Method {
-    /// The service it belongs to, as an index into [`Catalog::services`].
-    pub service: usize,
-    /// Full name of the service.
-    pub service_name: ByteString,
-    /// Simple name.
-    pub name: ByteString,
-    /// What the request must look like.
-    pub request: MessageShape,
-    /// How the entity's id is read from the request.
-    pub key: KeyExtractor,
-    /// `type.googleapis.com/` and the request's full name.
-    pub request_type_url: ByteString,
-    /// `type.googleapis.com/` and the response's full name.
-    pub response_type_url: ByteString,
+    /// Whether each call is for one entity, which the request names.
+    pub fn is_keyed(self) -> bool {
+        match self {
+            Self::EventSourced => true,
+        }
+    }
+
+    /// What is wrong with methods of this shape, and what to write instead.
+    fn objection(self, shape: Shape) -> Option<&'static str> {
+        match (self, shape) {
+            (_, Shape::Unary) => None,
+            (Self::EventSourced, _) => {
+                Some("streams, which event-sourced entities cannot: make it unary")
+            }
+        }
+    }
 }
 
 impl Catalog {
@@ -114,12 +115,15 @@ impl Catalog {
                 continue;
             };
             for method in descriptor.methods() {
-                if let Some(compiled) = compile_method(&method, services.len(), &mut problems) {
-                    by_path.insert(
-                        format!("/{}/{}", entity.service_name, method.name()),
-                        methods.len(),
-                    );
-                    methods.push(Arc::new(compiled));
+                match Method::new(&method, services.len(), kind) {
+                    Ok(compiled) => {
+                        by_path.insert(
+                            format!("/{}/{}", entity.service_name, method.name()),
+                            methods.len(),
+                        );
+                        methods.push(Arc::new(compiled));
+                    }
+                    Err(problem) => problems.add(problem),
                 }
             }
             services.push(Arc::new(Service {
@@ -188,45 +192,6 @@ fn check_kind(entity: &Entity, problems: &mut Problems) -> Option<EntityKind> {
         ));
     }
     kind
-}
-
-fn compile_method(
-    method: &MethodDescriptor,
-    service: usize,
-    problems: &mut Problems,
-) -> Option<Method> {
-    let name = method.full_name();
-    if method.is_client_streaming() || method.is_server_streaming() {
-        problems.add(format!(
-            "method `{name}` streams, which event-sourced entities cannot: make it unary"
-        ));
-        return None;
-    }
-    let input = method.input();
-    let key = match KeyExtractor::new(&input) {
-        Ok(Some(key)) => key,
-        Ok(None) => {
-            problems.add(format!(
-                "method `{name}` takes `{}`, which has no field marked `(cloudstate.entity_key) = true`, so that no \
-                 entity can be found for it",
-                input.full_name()
-            ));
-            return None;
-        }
-        Err(error) => {
-            problems.add(format!("method `{name}`: {error}"));
-            return None;
-        }
-    };
-    Some(Method {
-        service,
-        service_name: method.parent_service().full_name().into(),
-        name: method.name().into(),
-        request: MessageShape::new(&input),
-        key,
-        request_type_url: format!("type.googleapis.com/{}", input.full_name()).into(),
-        response_type_url: format!("type.googleapis.com/{}", method.output().full_name()).into(),
-    })
 }
 
 fn passivation(entity: &Entity, problems: &mut Problems) -> Option<Duration> {

@@ -142,11 +142,7 @@ impl Router {
 
     /// Hands the call to its entity and waits for the outcome.
     async fn invoke(&self, call: Call) -> Result<Outcome, CallError> {
-        let id = call
-            .method
-            .key
-            .extract(&call.payload)
-            .map_err(|error| CallError::invalid(error.to_string()))?;
+        let id = call.method.entity_id(&call.payload)?;
         let (respond, outcome) =
             Respond::new(Arc::clone(&call.method), self.shared.abandoned.clone());
         match &self.shared.hosts[call.method.service] {
