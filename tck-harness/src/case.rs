@@ -2,7 +2,7 @@
 
 use std::{fmt, future::Future, pin::Pin, time::Duration};
 
-use cloudstate_protocol::cloudstate::Entity;
+use cloudstate_protocol::cloudstate::{Entity, entity_passivation_strategy::Strategy};
 
 use crate::{
     connection::Link,
@@ -84,6 +84,7 @@ impl fmt::Debug for Case {
 #[derive(Clone, Debug, Default)]
 pub struct EntityIds {
     event_sourced: u32,
+    value_entity: u32,
 }
 
 /// What one case works with: the service, new entity ids, and a record of what is said.
@@ -136,6 +137,12 @@ impl Fixture {
         format!("entity-{}", self.ids.event_sourced)
     }
 
+    /// An id for the case's value entity: `entity-1`, `entity-2`, ...
+    pub fn next_value_entity_id(&mut self) -> String {
+        self.ids.value_entity += 1;
+        format!("entity-{}", self.ids.value_entity)
+    }
+
     /// Checks that a service is announced as an entity of this type, and is declared in the descriptor set.
     ///
     /// # Errors
@@ -162,6 +169,29 @@ impl Fixture {
         )?;
         Ok(entity)
     }
+}
+
+/// Checks after how many idle milliseconds an entity is to be passivated, as it is announced.
+///
+/// # Errors
+/// It is another number, or none.
+pub fn check_passivation_timeout(milliseconds: i64, entity: &Entity) -> Verdict {
+    let strategy = entity.passivation_strategy;
+    let announced = strategy
+        .and_then(|strategy| strategy.strategy)
+        .map(|Strategy::Timeout(timeout)| timeout.timeout);
+    let service = &entity.service_name;
+    let what = format!("passivation timeout of {service}, in milliseconds,");
+    check_equal(&what, &Some(milliseconds), &announced)
+}
+
+/// Checks under which name an entity is to be stored, as it is announced.
+///
+/// # Errors
+/// It is another one.
+pub fn check_persistence_id(expected: &str, entity: &Entity) -> Verdict {
+    let what = format!("persistence_id of {}", entity.service_name);
+    check_equal(&what, expected, &*entity.persistence_id)
 }
 
 /// Compares a value that is no message of its own.

@@ -1,10 +1,15 @@
 //! The cases, in the order in which they run.
 
+mod action;
 mod event_sourced;
+mod value_entity;
 
 use crate::case::Case;
 
 /// Every case.
 pub fn all() -> Vec<Case> {
-    event_sourced::model()
+    let mut cases = action::model();
+    cases.extend(value_entity::model());
+    cases.extend(event_sourced::model());
+    cases
 }

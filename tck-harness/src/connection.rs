@@ -1,4 +1,7 @@
-//! One bidirectional stream to a service, with the harness in the proxy's place.
+//! One call of a service, with the harness in the proxy's place.
+//!
+//! On the wire a call of one message either way is a stream that both sides end behind it, so that there is one kind of
+//! connection for the four shapes of a call.
 
 use std::{marker::PhantomData, rc::Rc, time::Duration};
 
@@ -31,7 +34,8 @@ pub struct Link {
 /// An open stream: `In` goes to the service, `Out` comes from it.
 #[derive(Debug)]
 pub struct Connection<In, Out> {
-    outgoing: mpsc::Sender<Bytes>,
+    /// Gone once the input has ended.
+    outgoing: Option<mpsc::Sender<Bytes>>,
     incoming: Incoming,
     speaker: Speaker,
     descriptors: Rc<Descriptors>,
@@ -92,7 +96,7 @@ impl Link {
         let input = ReceiverStream::new(input);
         let call = converse(self.channel.clone(), path, input, output);
         Connection {
-            outgoing,
+            outgoing: Some(outgoing),
             incoming: Incoming {
                 events,
                 patience: self.patience,
@@ -149,14 +153,26 @@ where
     /// The service takes nothing more. That it has ended the stream is not noticed here, but where its answer is
     /// expected.
     pub async fn send(&self, message: &In) -> Verdict {
+        let Some(outgoing) = &self.outgoing else {
+            return Err(Failure::new(
+                "the case itself is wrong: it sends something behind the end of its input",
+            ));
+        };
         self.speaker.sent(self.descriptors.show(message));
-        let sent = self.outgoing.send(message.encode_to_vec().into());
+        let sent = outgoing.send(message.encode_to_vec().into());
         let patience = self.incoming.patience;
         match timeout(patience, sent).await {
             Ok(_) => Ok(()),
             Err(_) => Err(self
                 .speaker
                 .failure(format!("the service took nothing more for {patience:?}"))),
+        }
+    }
+
+    /// Ends the input. The service may answer behind it, and must then complete the stream.
+    pub fn end_input(&mut self) {
+        if self.outgoing.take().is_some() {
+            self.speaker.sent_event("end of input");
         }
     }
 
@@ -220,20 +236,19 @@ where
             .detail("expected (-) and received (+)", difference)
     }
 
-    /// Ends the input, after which the service must complete the stream with OK and without a further message.
+    /// Ends the input if it is still open, after which the service must complete the stream with OK and without a
+    /// further message.
     ///
     /// # Errors
     /// It does something else, or nothing in time.
-    pub async fn complete(self) -> Verdict {
+    pub async fn complete(mut self) -> Verdict {
+        self.end_input();
         let Self {
-            outgoing,
             mut incoming,
             speaker,
             descriptors,
             ..
         } = self;
-        drop(outgoing);
-        speaker.sent_event("end of input");
         let expected = "the service was to complete the stream behind the end of its input";
         let summary = match incoming.next(&speaker).await {
             Some(Event::Completed) => {

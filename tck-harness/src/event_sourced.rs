@@ -21,7 +21,7 @@ use cloudstate::Service as _;
 use cloudstate_protocol::{
     Any,
     cloudstate::{
-        Command, Failure,
+        Failure,
         client_action::Action as Answer,
         eventsourced::{
             EventSourcedEvent, EventSourcedInit, EventSourcedSnapshot, EventSourcedStreamIn,
@@ -32,6 +32,7 @@ use cloudstate_protocol::{
 };
 
 use crate::{
+    answer::command,
     case::Fixture,
     connection::{Connection, Link},
     failure::Verdict,
@@ -186,14 +187,7 @@ impl ActiveEntity {
             id: self.entity.id.clone(),
             actions: actions.into(),
         };
-        let command = Command {
-            entity_id: self.entity.id.clone(),
-            id,
-            name: "Process".into(),
-            payload: Some(Any::pack(&request)),
-            streamed: false,
-            metadata: None,
-        };
+        let command = command(EventSourcedTckModel::Process, &self.entity.id, id, &request);
         self.send(In::Command(command)).await
     }
 

@@ -13,9 +13,11 @@
 //! ```
 //!
 //! A [`case`] has a name and needs services; [`cases`] are in the order and with the names of the Cloudstate TCK. A case
-//! is played over a [`connection`] by someone who knows a kind of entity, such as [`event_sourced::Entity`]. The
-//! [`runner`] runs cases one after the other, and [`report`] tells of it.
+//! is played over a [`connection`] by someone who knows a kind of entity, such as [`event_sourced::Entity`] or
+//! [`action::Call`]. The [`runner`] runs cases one after the other, and [`report`] tells of it.
 
+pub mod action;
+pub mod answer;
 pub mod case;
 pub mod cases;
 pub mod connection;
@@ -28,6 +30,7 @@ pub mod report;
 pub mod runner;
 pub mod service;
 pub mod text;
+pub mod value_entity;
 
 /// The messages and services of `cloudstate/tck/model/`.
 #[allow(missing_docs, reason = "the fields say it")]

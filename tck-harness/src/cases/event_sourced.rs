@@ -1,12 +1,10 @@
 //! Cases of the event-sourced model, played directly on the service.
 
 use cloudstate::Service as _;
-use cloudstate_protocol::{
-    cloudstate::entity_passivation_strategy::Strategy, version::EVENT_SOURCED,
-};
+use cloudstate_protocol::version::EVENT_SOURCED;
 
 use crate::{
-    case::{Case, Fixture, check_equal},
+    case::{Case, Fixture, check_passivation_timeout, check_persistence_id},
     event_sourced::{
         ActiveEntity, Entity, effect, emit, fail, failed, forward, forwarded, reply,
         synchronous_effect,
@@ -50,28 +48,18 @@ fn discovery() -> Vec<Case> {
         case("verify event sourced entity discovery", async |tck| {
             let model = tck.discovered(MODEL, EVENT_SOURCED)?;
             tck.discovered(TWO, EVENT_SOURCED)?;
-            check_persistence_id(MODEL, "event-sourced-tck-model", &model.persistence_id)
+            check_persistence_id("event-sourced-tck-model", model)
         }),
         case_with(
             &[CONFIGURED],
             "verify event sourced configured entity",
             async |tck| {
                 let configured = tck.discovered(CONFIGURED, EVENT_SOURCED)?;
-                let id = &configured.persistence_id;
-                check_persistence_id(CONFIGURED, "event-sourced-configured", id)?;
-                let strategy = configured.passivation_strategy;
-                let timeout = strategy
-                    .and_then(|strategy| strategy.strategy)
-                    .map(|Strategy::Timeout(timeout)| timeout.timeout);
-                let what = format!("passivation timeout of {CONFIGURED}, in milliseconds,");
-                check_equal(&what, &Some(100), &timeout)
+                check_persistence_id("event-sourced-configured", configured)?;
+                check_passivation_timeout(100, configured)
             },
         ),
     ]
-}
-
-fn check_persistence_id(service: &str, expected: &str, received: &str) -> Verdict {
-    check_equal(&format!("persistence_id of {service}"), expected, received)
 }
 
 fn state() -> Vec<Case> {
