@@ -92,6 +92,7 @@
 mod codec;
 mod completeness;
 mod context;
+pub mod crdt;
 mod descriptors;
 mod discovery;
 mod entity;
