@@ -8,6 +8,7 @@
 
 pub mod call;
 pub mod catalog;
+pub mod crdt;
 pub mod discovery;
 mod entity;
 mod frontend;
