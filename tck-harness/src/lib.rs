@@ -25,7 +25,7 @@ pub mod conversation;
 pub mod event_sourced;
 pub mod failure;
 pub mod process;
-mod raw_codec;
+pub mod raw_codec;
 pub mod report;
 pub mod runner;
 pub mod service;

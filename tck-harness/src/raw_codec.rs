@@ -10,7 +10,7 @@ use tonic::{
 
 /// Encodes and decodes nothing.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct RawCodec;
+pub struct RawCodec;
 
 impl Codec for RawCodec {
     type Encode = Bytes;

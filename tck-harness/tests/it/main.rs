@@ -4,8 +4,8 @@
     reason = "a test's way to fail; clippy knows only the functions that carry #[test]"
 )]
 
-mod event_sourced;
 mod model_service;
+mod own_services;
 mod process;
 mod program;
 mod verdicts;

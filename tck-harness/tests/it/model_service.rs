@@ -1,7 +1,8 @@
-//! The event-sourced model, written by hand against the protocol alone, so that it can do wrong on purpose.
+//! The models, written by hand against the protocol alone, so that they can do wrong on purpose.
 
-mod model;
+pub(crate) mod action;
+pub(crate) mod event_sourced;
 mod server;
+pub(crate) mod value_entity;
 
-pub(crate) use model::{Fault, OnFailure};
-pub(crate) use server::ModelService;
+pub(crate) use server::{ModelService, UserFunction, WireFault};

@@ -7,7 +7,10 @@ use std::{
 };
 
 use crate::{
-    model_service::{Fault, ModelService, OnFailure},
+    model_service::{
+        ModelService,
+        event_sourced::{EventSourced, Fault, OnFailure},
+    },
     tck_service,
 };
 
@@ -26,6 +29,11 @@ fn run(program: impl AsRef<Path>, arguments: &[&str]) -> (i32, String, String) {
     let stderr = String::from_utf8(stderr).unwrap();
     println!("{arguments:?}\n{stdout}{stderr}");
     (status.code().unwrap(), stdout, stderr)
+}
+
+async fn start(on_failure: OnFailure, fault: Fault) -> ModelService {
+    let fault = Some(fault);
+    ModelService::start(EventSourced { on_failure, fault }).await
 }
 
 #[test]
@@ -53,7 +61,7 @@ fn a_service_is_started_by_a_command() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failure_is_an_exit_code() {
-    let service = ModelService::start(OnFailure::Rollback, Some(Fault::ForwardsToItself)).await;
+    let service = start(OnFailure::Rollback, Fault::ForwardsToItself).await;
     let (code, stdout, _) = run(
         HARNESS,
         &["--service", &service.address(), "--filter", "event sourced"],
@@ -68,7 +76,7 @@ async fn a_failure_is_an_exit_code() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn to_have_tested_nothing_is_no_success() {
-    let service = ModelService::start(OnFailure::Restart, Some(Fault::WithoutConfigured)).await;
+    let service = start(OnFailure::Restart, Fault::WithoutConfigured).await;
     let arguments = [
         "--service",
         &service.address(),

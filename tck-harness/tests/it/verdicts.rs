@@ -1,6 +1,10 @@
 //! What the harness says of a service that does right, and of each that does wrong.
 
-use std::time::Duration;
+mod action;
+mod event_sourced;
+mod value_entity;
+
+use std::{collections::BTreeSet, time::Duration};
 
 use tck_harness::{
     cases,
@@ -9,235 +13,60 @@ use tck_harness::{
     service::Service,
 };
 
-use crate::model_service::{
-    Fault::{self, *},
-    ModelService,
-    OnFailure::{self, Restart, Rollback},
-};
+use crate::model_service::{ModelService, UserFunction, WireFault};
 
-const GROUP: &str = "verifying model test: event sourced entity";
-const NOT_RETAINED: &str =
-    "verify failure actions do not retain emitted events (may request entity restart)";
-
-/// Runs the cases, and gives what is printed of them.
-async fn test(on_failure: OnFailure, fault: Option<Fault>, filter: &str) -> (Report, String) {
-    let running = ModelService::start(on_failure, fault).await;
-    let service = Service::discover(&running.address()).await.unwrap();
-    let mut runner = Runner::new(&service);
-    if matches!(fault, Some(Silent | NeverCompletes)) {
+/// Runs the cases of a group whose names contain `filter`, and gives what is printed of them.
+async fn test(function: impl UserFunction, group: &str, filter: &str) -> (Report, String) {
+    let name = format!("{function:?}");
+    let mut patience = Duration::from_secs(3);
+    if matches!(
+        function.wire_fault(),
+        Some(WireFault::Silent | WireFault::NeverCompletes)
+    ) || function.keeps_silent()
+    {
         // The harness must give up; waiting as long as a slow machine may need tells no more.
-        runner = runner.patience(Duration::from_millis(50));
+        patience = Duration::from_millis(50);
     }
+    let running = ModelService::start(function).await;
+    let service = Service::discover(&running.address()).await.unwrap();
     let mut text = Vec::new();
     let mut printer = Printer::new(&mut text, false);
     let mut cases = cases::all();
-    cases.retain(|case| case.group == GROUP && case.name.contains(filter));
-    let report = runner
+    cases.retain(|case| case.group == group && case.name.contains(filter));
+    let report = Runner::new(&service)
+        .patience(patience)
         .run(&cases, |progress| printer.progress(progress).unwrap())
         .await;
     printer.sum(&report).unwrap();
     let text = String::from_utf8(text).unwrap();
-    println!("{fault:?}\n{text}");
+    println!("{name}\n{text}");
     (report, text)
 }
 
-#[tokio::test]
-async fn a_service_that_asks_for_restarts_passes() {
-    let (_, text) = test(Restart, None, "").await;
-    assert!(text.ends_with("\n21 passed, 0 failed, 0 skipped\n"));
-}
+/// A fault, a case that must notice it, and what that case tells of it.
+type Told<F> = (F, &'static str, &'static str);
 
-#[tokio::test]
-async fn a_service_that_restores_its_state_itself_passes() {
-    let (_, text) = test(Rollback, None, "").await;
-    assert!(text.ends_with("\n21 passed, 0 failed, 0 skipped\n"));
-}
-
-#[tokio::test]
-async fn cases_whose_services_are_not_announced_are_skipped() {
-    let (_, text) = test(Restart, Some(WithoutConfigured), "").await;
-    assert!(text.contains(
-        "verify event sourced configured entity ... skipped: no entity \
-         cloudstate.tck.model.EventSourcedConfigured"
-    ));
-    assert!(text.ends_with("\n20 passed, 0 failed, 1 skipped\n"));
-}
-
-#[tokio::test]
-async fn every_fault_is_caught_and_told() {
-    // Whatever fails behind an emitted event is about the one strategy or the other.
-    const RESTORES: &[Fault] = &[KeepsFailedEvents, CountsFailedEvents, Hesitates];
-    for (fault, case, told) in [
-        (
-            AlwaysRestarts,
-            "verify failure action",
-            "+       restart: true",
-        ),
-        (
-            BareTypeUrl,
-            "verify initial empty state",
-            r#"+       payload: "cloudstate.tck.model.Response""#,
-        ),
-        (
-            CountsFailedEvents,
-            NOT_RETAINED,
-            "-   snapshot: cloudstate.tck.model.Persisted",
-        ),
-        (
-            EmptyMetadata,
-            "verify initial empty state",
-            "+       metadata: {}",
-        ),
-        (
-            EndsWithError,
-            "verify initial empty state",
-            r#"and failed it with Internal "could not end""#,
-        ),
-        (FailsTheStream, "verify failure action", "+ failure:"),
-        (
-            FailureKeepsEffects,
-            "verify failure actions do not allow side effects",
-            "+   side_effects:",
-        ),
-        (FailureKeepsEvents, NOT_RETAINED, r#"+     value: "6""#),
-        (
-            ForwardsToItself,
-            "verify forward to second service",
-            r#"+       service_name: "cloudstate.tck.model.EventSourcedTckModel""#,
-        ),
-        (Hesitates, NOT_RETAINED, "+       restart: true"),
-        (
-            IgnoresEvents,
-            "verify initial snapshot and events",
-            r#"-         message: "ABCDEFG""#,
-        ),
-        (
-            IgnoresSnapshots,
-            "verify initial snapshot",
-            r#"-         message: "ABCDE""#,
-        ),
-        (
-            KeepsFailedEvents,
-            NOT_RETAINED,
-            r#"+         message: "ABC45D""#,
-        ),
-        (
-            LongWindedEncoding,
-            "verify initial empty state",
-            "+         (encoded as): 0x0a00",
-        ),
-        (
-            NeverCompletes,
-            "verify initial empty state",
-            "was to complete the stream behind the end of its input, and did not within 50ms",
-        ),
-        (
-            RepeatsReplies,
-            "verify initial empty state",
-            "and sent a message instead",
-        ),
-        (
-            ReversesEffects,
-            "verify reply with multiple side effects",
-            r#"+       id: "3""#,
-        ),
-        (
-            Silent,
-            "verify initial empty state",
-            "no message within 50ms",
-        ),
-        (
-            SnapshotBeforeEvents,
-            "verify multiple emitted events and snapshots",
-            r#"+     value: "ABCD""#,
-        ),
-        (
-            SnapshotOffByOne,
-            "verify multiple emitted events and snapshots",
-            "+   snapshot: cloudstate.tck.model.Persisted",
-        ),
-        (
-            SynchronousEffects,
-            "verify reply with side effect to second service",
-            "+     synchronous: true",
-        ),
-        (
-            UnknownField,
-            "verify initial empty state",
-            "+ (unknown field 99): 0x980601",
-        ),
-        (
-            WrongCommandId,
-            "verify initial empty state",
-            "+   command_id: 2",
-        ),
-        (
-            WrongPersistenceId,
-            "verify event sourced entity discovery",
-            r#"persistence_id of cloudstate.tck.model.EventSourcedTckModel is not the expected one"#,
-        ),
-    ] {
-        let on_failure = if RESTORES.contains(&fault) {
-            Rollback
-        } else {
-            Restart
-        };
-        let (report, text) = test(on_failure, Some(fault), case).await;
-        let failed = report.failed().find(|result| result.name == case);
-        assert!(failed.is_some(), "{fault:?} is not noticed by {case:?}");
-        assert!(
-            text.contains(&format!("  {case} ... FAILED\n")),
-            "{fault:?}"
-        );
-        assert!(text.contains(told), "{fault:?} is not told as {told:?}");
+/// Runs a group against each fault. Every fault must be told by its case, and every case must fail of some fault.
+async fn every_fault_is_told<U: UserFunction>(
+    group: &str,
+    faults: impl IntoIterator<Item = Told<U>>,
+) {
+    let mut never_failed: BTreeSet<_> = cases::all()
+        .iter()
+        .filter(|case| case.group == group)
+        .map(|case| case.name)
+        .collect();
+    for (function, case, told) in faults {
+        let name = format!("{function:?}");
+        let (report, text) = test(function, group, "").await;
+        let failed: BTreeSet<_> = report.failed().map(|result| result.name).collect();
+        assert!(failed.contains(case), "{name} is not noticed by {case:?}");
+        let failure = text
+            .split_once(&format!("  {case} ... FAILED\n"))
+            .and_then(|(_, behind)| behind.split("the conversation:").next())
+            .unwrap();
+        assert!(failure.contains(told), "{name} is not told as {told:?}");
+        never_failed.retain(|name| !failed.contains(name));
     }
-}
-
-#[tokio::test]
-async fn a_failure_shows_what_was_said_and_what_differs() {
-    let case = "verify initial snapshot and events";
-    let (_, text) = test(Restart, Some(IgnoresSnapshots), case).await;
-    let expected = r#"verifying model test: event sourced entity
-  verify initial snapshot and events ... FAILED
-    the service's message is not the expected one
-    sent last:
-      command:
-        entity_id: "entity-1"
-        id: 1
-        name: "Process"
-        payload: cloudstate.tck.model.Request
-          id: "entity-1"
-    expected (-) and received (+):
-        reply:
-          command_id: 1
-          client_action:
-            reply:
-              payload: cloudstate.tck.model.Response
-      -         message: "ABCDEFG"
-      +         message: "FG"
-    the conversation:
-      #1 -> init { service_name: "cloudstate.tck.model.EventSourcedTckModel", entity_id: "entity-1", snapshot { snapshot_sequence: 5, snapshot: cloudstate.tck.model.Persisted { value: "ABCDE" } } }
-      #1 -> event { sequence: 6, payload: cloudstate.tck.model.Persisted { value: "F" } }
-      #1 -> event { sequence: 7, payload: cloudstate.tck.model.Persisted { value: "G" } }
-      #1 -> command { entity_id: "entity-1", id: 1, name: "Process", payload: cloudstate.tck.model.Request { id: "entity-1" } }
-      #1 <- reply { command_id: 1, client_action { reply { payload: cloudstate.tck.model.Response { message: "FG" } } } }
-
-0 passed, 1 failed, 0 skipped
-"#;
-    assert_eq!(text, expected);
-}
-
-#[tokio::test]
-async fn one_broken_case_does_not_disturb_the_others() {
-    let (report, _) = test(Restart, Some(IgnoresSnapshots), "").await;
-    let failed: Vec<_> = report.failed().map(|result| result.name).collect();
-    assert_eq!(
-        failed,
-        [
-            "verify initial snapshot",
-            "verify initial snapshot and events",
-            "verify rehydration after passivation"
-        ]
-    );
-    assert_eq!(report.to_string(), "18 passed, 3 failed, 0 skipped");
+    assert!(never_failed.is_empty(), "no fault fails {never_failed:?}");
 }

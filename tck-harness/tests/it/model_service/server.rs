@@ -1,28 +1,28 @@
-//! The model over gRPC.
+//! A user function over gRPC, whatever it serves.
 
 use std::{
     convert::Infallible,
+    fmt::Debug,
     net::SocketAddr,
     pin::Pin,
     task::{Context, Poll},
 };
 
+use bytes::Bytes;
 use cloudstate::Service as _;
-use cloudstate_protocol::{
-    cloudstate::{
-        Entity, EntityPassivationStrategy, EntitySpec, ProxyInfo, TimeoutPassivationStrategy,
-        UserFunctionError,
-        entity_discovery_server::{EntityDiscovery, EntityDiscoveryServer},
-        entity_passivation_strategy::Strategy,
-        eventsourced::{
-            EventSourcedReply, EventSourcedStreamIn, EventSourcedStreamOut,
-            event_sourced_stream_out::Message as Out,
-        },
-    },
-    version,
+use cloudstate_protocol::cloudstate::{
+    Entity, EntityPassivationStrategy, EntitySpec, ProxyInfo, TimeoutPassivationStrategy,
+    UserFunctionError,
+    entity_discovery_server::{EntityDiscovery, EntityDiscoveryServer},
+    entity_passivation_strategy::Strategy,
 };
-use futures_util::{Stream, StreamExt, future::BoxFuture, stream};
-use tck_harness::pb::{EventSourcedConfigured, EventSourcedTckModel, EventSourcedTwo};
+use futures_util::{
+    Stream, StreamExt,
+    future::{self, BoxFuture},
+    stream,
+};
+use prost::Message;
+use tck_harness::{pb::EventSourcedTckModel, raw_codec::RawCodec};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{
@@ -31,9 +31,65 @@ use tonic::{
     server::{Grpc, NamedService, StreamingService},
     transport::Server,
 };
-use tonic_prost::ProstCodec;
 
-use super::model::{Fault, Model, OnFailure};
+/// A user function that is written against the protocol alone. It serves one kind of entity.
+pub(crate) trait UserFunction: Clone + Debug + Send + Sync + 'static {
+    /// The entity type, which is the name of the gRPC service.
+    const ENTITY_TYPE: &'static str;
+    /// What serves one call.
+    type Call: Call;
+
+    /// Name, persistence id and passivation timeout of each service.
+    fn services(&self) -> Vec<(&'static str, &'static str, Option<i64>)>;
+
+    /// The entity type that discovery gives.
+    fn announced_as(&self) -> &'static str {
+        Self::ENTITY_TYPE
+    }
+
+    /// A call of this rpc, such as `handle`, has come in.
+    fn accept(&self, rpc: &str) -> Self::Call;
+
+    /// Whether a case has to wait in vain for a message.
+    fn keeps_silent(&self) -> bool {
+        false
+    }
+
+    /// What is wrong with every call.
+    fn wire_fault(&self) -> Option<WireFault>;
+}
+
+/// One call: messages in, messages out.
+pub(crate) trait Call: Send + 'static {
+    type In: Message + Default;
+    type Out: Message + 'static;
+
+    fn receive(&mut self, message: Self::In) -> Vec<Said<Self::Out>>;
+
+    /// The input has ended.
+    fn end(&mut self) -> Vec<Said<Self::Out>> {
+        Vec::new()
+    }
+}
+
+/// What a call does next.
+#[derive(Clone, Debug)]
+pub(crate) enum Said<Out> {
+    Message(Out),
+    /// The call ends here, although its input has not.
+    Completed,
+    /// The call fails here.
+    Failed(Status),
+}
+
+/// What a service does wrong with every stream, whatever it serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WireFault {
+    EndsWithError,
+    NeverCompletes,
+    Silent,
+    UnknownField,
+}
 
 /// A running service; it stops when it is dropped.
 #[derive(Debug)]
@@ -43,13 +99,12 @@ pub(crate) struct ModelService {
 }
 
 impl ModelService {
-    pub(crate) async fn start(on_failure: OnFailure, fault: Option<Fault>) -> Self {
+    pub(crate) async fn start(function: impl UserFunction) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let behaviour = Behaviour { on_failure, fault };
         let serving = Server::builder()
-            .add_service(EntityDiscoveryServer::new(behaviour))
-            .add_service(behaviour)
+            .add_service(EntityDiscoveryServer::new(Discovery(function.clone())))
+            .add_service(Protocol(function))
             .serve_with_incoming(TcpListenerStream::new(listener));
         let server = tokio::spawn(async { serving.await.unwrap() });
         Self { address, server }
@@ -66,41 +121,22 @@ impl Drop for ModelService {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Behaviour {
-    on_failure: OnFailure,
-    fault: Option<Fault>,
-}
+struct Discovery<U>(U);
 
 #[tonic::async_trait]
-impl EntityDiscovery for Behaviour {
+impl<U: UserFunction> EntityDiscovery for Discovery<U> {
     async fn discover(&self, _: Request<ProxyInfo>) -> Result<Response<EntitySpec>, Status> {
-        let entity = |service_name: &str, persistence_id: &str| Entity {
-            entity_type: version::EVENT_SOURCED.into(),
+        let entity = |(service_name, persistence_id, timeout): (&str, &str, Option<i64>)| Entity {
+            entity_type: self.0.announced_as().into(),
             service_name: service_name.into(),
             persistence_id: persistence_id.into(),
-            passivation_strategy: None,
+            passivation_strategy: timeout.map(|timeout| EntityPassivationStrategy {
+                strategy: Some(Strategy::Timeout(TimeoutPassivationStrategy { timeout })),
+            }),
         };
-        let model_id = match self.fault {
-            Some(Fault::WrongPersistenceId) => "EventSourcedTckModel",
-            _ => "event-sourced-tck-model",
-        };
-        let mut entities = vec![
-            entity(EventSourcedTckModel::NAME, model_id),
-            entity(EventSourcedTwo::NAME, "two"),
-        ];
-        if self.fault != Some(Fault::WithoutConfigured) {
-            let timeout = TimeoutPassivationStrategy { timeout: 100 };
-            entities.push(Entity {
-                passivation_strategy: Some(EntityPassivationStrategy {
-                    strategy: Some(Strategy::Timeout(timeout)),
-                }),
-                ..entity(EventSourcedConfigured::NAME, "event-sourced-configured")
-            });
-        }
         Ok(Response::new(EntitySpec {
             proto: EventSourcedTckModel::DESCRIPTOR_SET.into(),
-            entities,
+            entities: self.0.services().into_iter().map(entity).collect(),
             service_info: None,
         }))
     }
@@ -110,25 +146,15 @@ impl EntityDiscovery for Behaviour {
     }
 }
 
-/// What is on the wire an `EventSourcedStreamOut`, unless `unknown` is not its default.
-#[derive(Clone, PartialEq, prost::Message)]
-struct WireOut {
-    #[prost(message, optional, tag = "1")]
-    reply: Option<EventSourcedReply>,
-    #[prost(message, optional, tag = "2")]
-    failure: Option<cloudstate_protocol::cloudstate::Failure>,
-    #[prost(uint32, tag = "99")]
-    unknown: u32,
+/// What generated code is for a service, but for its messages, which are bytes.
+#[derive(Clone, Debug)]
+struct Protocol<U>(U);
+
+impl<U: UserFunction> NamedService for Protocol<U> {
+    const NAME: &'static str = U::ENTITY_TYPE;
 }
 
-type Replies = Pin<Box<dyn Stream<Item = Result<WireOut, Status>> + Send>>;
-
-impl NamedService for Behaviour {
-    const NAME: &'static str = version::EVENT_SOURCED;
-}
-
-/// What generated code is for a service, but for the type of its replies.
-impl tower::Service<http::Request<Body>> for Behaviour {
+impl<U: UserFunction> tower::Service<http::Request<Body>> for Protocol<U> {
     type Response = http::Response<Body>;
     type Error = Infallible;
     type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
@@ -138,56 +164,69 @@ impl tower::Service<http::Request<Body>> for Behaviour {
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        let handle = Handle(*self);
+        let (_, rpc) = request.uri().path().rsplit_once('/').unwrap();
+        let call = Some(self.0.accept(rpc));
+        let fault = self.0.wire_fault();
         Box::pin(async move {
-            let mut grpc = Grpc::new(ProstCodec::default());
-            Ok(grpc.streaming(handle, request).await)
+            let mut grpc = Grpc::new(RawCodec);
+            Ok(grpc.streaming(Handle { call, fault }, request).await)
         })
     }
 }
 
-struct Handle(Behaviour);
+struct Handle<C> {
+    /// Handed out once.
+    call: Option<C>,
+    fault: Option<WireFault>,
+}
 
-impl StreamingService<EventSourcedStreamIn> for Handle {
-    type Response = WireOut;
+type Replies = Pin<Box<dyn Stream<Item = Result<Bytes, Status>> + Send>>;
+
+impl<C: Call> StreamingService<Bytes> for Handle<C> {
+    type Response = Bytes;
     type ResponseStream = Replies;
-    type Future = std::future::Ready<Result<Response<Replies>, Status>>;
+    type Future = future::Ready<Result<Response<Replies>, Status>>;
 
-    fn call(&mut self, request: Request<Streaming<EventSourcedStreamIn>>) -> Self::Future {
-        let Behaviour { on_failure, fault } = self.0;
-        let mut model = Model::new(on_failure, fault);
-        let replies = request.into_inner().flat_map(move |message| {
-            let messages = match message {
-                Ok(message) => model.receive(message.message.unwrap()),
-                Err(_) => Vec::new(),
-            };
-            stream::iter(
-                messages
-                    .into_iter()
-                    .map(move |message| Ok(wire(message, fault))),
-            )
-        });
+    fn call(&mut self, request: Request<Streaming<Bytes>>) -> Self::Future {
+        let fault = self.fault;
+        let mut call = self.call.take().unwrap();
+        // A client that has gone away is not answered.
+        let input = request
+            .into_inner()
+            .filter_map(|read| future::ready(read.ok()));
+        let replies = input
+            .map(Some)
+            .chain(stream::iter([None]))
+            .flat_map(move |message| {
+                stream::iter(match message {
+                    Some(bytes) => call.receive(C::In::decode(bytes).unwrap()),
+                    None => call.end(),
+                })
+            })
+            .filter(move |_| future::ready(fault != Some(WireFault::Silent)))
+            .take_while(|said| future::ready(!matches!(said, Said::Completed)))
+            .map(move |said| match said {
+                Said::Message(message) => Ok(encode(&message, fault)),
+                Said::Failed(status) => Err(status),
+                Said::Completed => unreachable!("taken while there is something else"),
+            });
         let end: Replies = match fault {
-            Some(Fault::NeverCompletes) => Box::pin(stream::pending()),
-            Some(Fault::EndsWithError) => {
+            Some(WireFault::NeverCompletes) => Box::pin(stream::pending()),
+            Some(WireFault::EndsWithError) => {
                 Box::pin(stream::iter([Err(Status::internal("could not end"))]))
             }
-            _ => Box::pin(stream::empty()),
+            Some(WireFault::Silent | WireFault::UnknownField) | None => Box::pin(stream::empty()),
         };
         let replies: Replies = Box::pin(replies.chain(end));
-        std::future::ready(Ok(Response::new(replies)))
+        future::ready(Ok(Response::new(replies)))
     }
 }
 
-fn wire(message: EventSourcedStreamOut, fault: Option<Fault>) -> WireOut {
-    let (reply, failure) = match message.message {
-        Some(Out::Reply(reply)) => (Some(reply), None),
-        Some(Out::Failure(failure)) => (None, Some(failure)),
-        None => (None, None),
-    };
-    WireOut {
-        reply,
-        failure,
-        unknown: u32::from(fault == Some(Fault::UnknownField)),
+/// The message, and perhaps field 99 with a 1 behind it.
+fn encode(message: &impl Message, fault: Option<WireFault>) -> Bytes {
+    let mut bytes = message.encode_to_vec();
+    if fault == Some(WireFault::UnknownField) {
+        bytes.extend([0x98, 0x06, 0x01]);
     }
+    bytes.into()
 }

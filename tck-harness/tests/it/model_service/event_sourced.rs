@@ -1,20 +1,27 @@
-//! One entity of the model: a message in, its messages out.
+//! The event-sourced model.
 
 use std::mem;
 
+use cloudstate::Service as _;
 use cloudstate_protocol::{
     Any,
     cloudstate::{
         ClientAction, Command, Failure, Forward, Metadata, Reply, SideEffect,
         client_action::Action as Answer,
         eventsourced::{
-            EventSourcedReply, EventSourcedStreamOut, event_sourced_stream_in::Message as In,
-            event_sourced_stream_out::Message as Out,
+            EventSourcedReply, EventSourcedStreamIn, EventSourcedStreamOut,
+            event_sourced_stream_in::Message as In, event_sourced_stream_out::Message as Out,
         },
     },
+    version,
 };
 use prost::Message;
-use tck_harness::pb::{Persisted, Request, Response, request_action::Action};
+
+use super::server::{Call, Said, UserFunction, WireFault};
+use tck_harness::pb::{
+    EventSourcedConfigured, EventSourcedTckModel, EventSourcedTwo, Persisted, Request, Response,
+    request_action::Action,
+};
 
 /// What a failure behind emitted events does. The TCK allows both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +41,6 @@ pub(crate) enum Fault {
     BareTypeUrl,
     CountsFailedEvents,
     EmptyMetadata,
-    EndsWithError,
     FailsTheStream,
     FailureKeepsEffects,
     FailureKeepsEvents,
@@ -46,17 +52,65 @@ pub(crate) enum Fault {
     KeepsFailedEvents,
     /// Encodes an empty string, where nothing is the same.
     LongWindedEncoding,
-    NeverCompletes,
     RepeatsReplies,
     ReversesEffects,
-    Silent,
     SnapshotBeforeEvents,
     SnapshotOffByOne,
     SynchronousEffects,
-    UnknownField,
-    WrongCommandId,
     WithoutConfigured,
+    WrongCommandId,
     WrongPersistenceId,
+    WrongTimeout,
+    Wire(WireFault),
+}
+
+/// The user function.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EventSourced {
+    pub(crate) on_failure: OnFailure,
+    pub(crate) fault: Option<Fault>,
+}
+
+impl UserFunction for EventSourced {
+    const ENTITY_TYPE: &'static str = version::EVENT_SOURCED;
+    type Call = Model;
+
+    fn services(&self) -> Vec<(&'static str, &'static str, Option<i64>)> {
+        let model_id = match self.fault {
+            Some(Fault::WrongPersistenceId) => "EventSourcedTckModel",
+            _ => "event-sourced-tck-model",
+        };
+        let mut services = vec![
+            (EventSourcedTckModel::NAME, model_id, None),
+            (EventSourcedTwo::NAME, "two", None),
+        ];
+        if self.fault != Some(Fault::WithoutConfigured) {
+            let timeout = match self.fault {
+                Some(Fault::WrongTimeout) => Some(100_000),
+                _ => Some(100),
+            };
+            let id = "event-sourced-configured";
+            services.push((EventSourcedConfigured::NAME, id, timeout));
+        }
+        services
+    }
+
+    fn accept(&self, _: &str) -> Model {
+        Model {
+            fault: self.fault,
+            on_failure: self.on_failure,
+            state: String::new(),
+            sequence: 0,
+            failures: 0,
+        }
+    }
+
+    fn wire_fault(&self) -> Option<WireFault> {
+        match self.fault {
+            Some(Fault::Wire(fault)) => Some(fault),
+            _ => None,
+        }
+    }
 }
 
 /// One entity, from its activation to its passivation.
@@ -69,19 +123,12 @@ pub(crate) struct Model {
     failures: u32,
 }
 
-impl Model {
-    pub(crate) fn new(on_failure: OnFailure, fault: Option<Fault>) -> Self {
-        Self {
-            fault,
-            on_failure,
-            state: String::new(),
-            sequence: 0,
-            failures: 0,
-        }
-    }
+impl Call for Model {
+    type In = EventSourcedStreamIn;
+    type Out = EventSourcedStreamOut;
 
-    pub(crate) fn receive(&mut self, message: In) -> Vec<EventSourcedStreamOut> {
-        match message {
+    fn receive(&mut self, message: EventSourcedStreamIn) -> Vec<Said<EventSourcedStreamOut>> {
+        match message.message.unwrap() {
             In::Init(init) => {
                 if let Some(snapshot) = init.snapshot
                     && !self.has(Fault::IgnoresSnapshots)
@@ -98,21 +145,19 @@ impl Model {
                 }
                 Vec::new()
             }
-            In::Command(_) if self.has(Fault::Silent) => Vec::new(),
             In::Command(command) => {
-                let message = EventSourcedStreamOut {
-                    message: Some(self.process(&command)),
-                };
-                let times = if self.has(Fault::RepeatsReplies) {
-                    2
-                } else {
-                    1
-                };
-                vec![message; times]
+                let message = Some(self.process(&command));
+                let said = Said::Message(EventSourcedStreamOut { message });
+                match self.has(Fault::RepeatsReplies) {
+                    true => vec![said.clone(), said],
+                    false => vec![said],
+                }
             }
         }
     }
+}
 
+impl Model {
     fn has(&self, fault: Fault) -> bool {
         self.fault == Some(fault)
     }
