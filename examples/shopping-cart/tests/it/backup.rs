@@ -5,7 +5,10 @@ use std::{fs, path::Path};
 use rusqlite::{Connection, OpenFlags};
 use tempfile::tempdir;
 
-use crate::support::{ledger::Ledger, process::Program};
+use crate::support::{
+    ledger::Ledger,
+    programs::{self, ServesCarts as _},
+};
 
 fn open(store: &Path) -> Connection {
     let journal = store.join("journal.db");
@@ -15,7 +18,7 @@ fn open(store: &Path) -> Connection {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_running_service_can_be_copied_and_the_copy_served() {
     let (store, copy) = (tempdir().unwrap(), tempdir().unwrap());
-    let service = Program::shopping_cart().store(store.path()).start();
+    let service = programs::shopping_cart().store(store.path()).start();
     let grpc = service.cart().await;
     let before = Ledger::default();
     for number in 0..150 {
@@ -37,12 +40,12 @@ async fn a_running_service_can_be_copied_and_the_copy_served() {
     copying.await.unwrap();
     service.kill();
 
-    let copied = Program::shopping_cart().store(copy.path()).start();
+    let copied = programs::shopping_cart().store(copy.path()).start();
     let counts = before.check(&copied.cart().await).await;
     assert_eq!(counts.acknowledged, 150);
     assert!(copied.wait_for_stderr("journal.mark"), "{copied}");
     copied.terminate();
-    let again = Program::shopping_cart().store(copy.path()).start();
+    let again = programs::shopping_cart().store(copy.path()).start();
     let ended = again.terminate();
     assert!(!ended.stderr.contains("WARN"), "{ended:?}");
 }
@@ -50,7 +53,7 @@ async fn a_running_service_can_be_copied_and_the_copy_served() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_older_journal_under_a_newer_mark_is_noticed() {
     let (store, copy) = (tempdir().unwrap(), tempdir().unwrap());
-    let start = || Program::shopping_cart().store(store.path()).start();
+    let start = || programs::shopping_cart().store(store.path()).start();
     let service = start();
     let grpc = service.cart().await;
     grpc.add_item("alice", "tea", 1).await.unwrap();
@@ -63,7 +66,7 @@ async fn an_older_journal_under_a_newer_mark_is_noticed() {
     assert_eq!(service.terminate().code, Some(0));
 
     fs::copy(&target, store.path().join("journal.db")).unwrap();
-    let ended = Program::shopping_cart().store(store.path()).run();
+    let ended = programs::shopping_cart().store(store.path()).run();
     assert_eq!(ended.code, Some(1), "{ended:?}");
     let missing = "the acknowledged event at position 2 is missing";
     assert!(ended.stderr.contains(missing), "{ended:?}");
@@ -75,7 +78,7 @@ async fn an_older_journal_under_a_newer_mark_is_noticed() {
 #[tokio::test]
 async fn the_journal_can_be_read_by_people() {
     let store = tempdir().unwrap();
-    let service = Program::shopping_cart().store(store.path()).start();
+    let service = programs::shopping_cart().store(store.path()).start();
     let grpc = service.cart().await;
     grpc.add_item("alice", "tea", 1).await.unwrap();
     grpc.remove_item("alice", "tea").await.unwrap();

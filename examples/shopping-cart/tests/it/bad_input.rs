@@ -11,10 +11,11 @@ use tokio::{
 };
 use tonic::{Code, Status};
 
+use end_to_end::{Answer, Http, Running};
+
 use crate::support::{
     cart::{CartClient, path, pb},
-    http::{Answer, Http},
-    process::{Program, Running},
+    programs::{self, ServesCarts as _},
 };
 
 /// More than the 12 MiB that a request may have.
@@ -29,7 +30,7 @@ struct Shop {
 
 impl Shop {
     async fn open() -> Self {
-        let service = Program::shopping_cart().start();
+        let service = programs::shopping_cart().start();
         let (grpc, http) = (service.cart().await, service.http());
         grpc.add_item("alice", "tea", 2).await.unwrap();
         Self {
@@ -332,7 +333,7 @@ async fn what_the_cart_refuses_is_answered_with_its_own_text() {
 #[tokio::test]
 async fn a_refusal_leaves_no_trace_after_a_restart() {
     let store = tempfile::tempdir().unwrap();
-    let start = || Program::shopping_cart().store(store.path()).start();
+    let start = || programs::shopping_cart().store(store.path()).start();
     let service = start();
     let grpc = service.cart().await;
     grpc.add_item("alice", "tea", 2).await.unwrap();

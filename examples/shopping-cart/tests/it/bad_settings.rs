@@ -8,7 +8,9 @@ use std::{
 
 use tempfile::tempdir;
 
-use crate::support::process::Program;
+use end_to_end::Program;
+
+use crate::support::programs;
 
 /// Flag, variable and bad values of every setting that the two programs share.
 const SHARED: &[(&str, &str, &[&str])] = &[
@@ -86,12 +88,12 @@ const ANY_VALUE: &[&str] = &["--host", "--entity-metadata", "--help", "--version
 
 #[test]
 fn a_bad_value_ends_the_shopping_cart_with_78_and_is_named() {
-    every_bad_value(Program::shopping_cart, &[SHARED, SERVICE].concat());
+    every_bad_value(programs::shopping_cart, &[SHARED, SERVICE].concat());
 }
 
 #[test]
 fn a_bad_value_ends_the_sidecar_with_78_and_is_named() {
-    every_bad_value(|| Program::proxy(1), &[SHARED, SIDECAR].concat());
+    every_bad_value(|| programs::proxy(1), &[SHARED, SIDECAR].concat());
 }
 
 fn every_bad_value(program: impl Fn() -> Program, settings: &[(&str, &str, &[&str])]) {
@@ -136,8 +138,8 @@ fn flags(help: &str) -> impl Iterator<Item = &str> {
 
 #[test]
 fn an_unknown_flag_ends_with_78_and_is_named() {
-    for program in [Program::shopping_cart as fn() -> Program, || {
-        Program::proxy(1)
+    for program in [programs::shopping_cart as fn() -> Program, || {
+        programs::proxy(1)
     }] {
         for (arguments, named) in [
             (&["--colour"][..], "--colour"),
@@ -155,7 +157,7 @@ fn an_unknown_flag_ends_with_78_and_is_named() {
 #[test]
 fn a_flag_counts_more_than_its_variable() {
     let store = tempdir().unwrap();
-    let service = Program::shopping_cart()
+    let service = programs::shopping_cart()
         .env("HTTP_PORT", "nonsense")
         .arg("--http-port=0")
         .store(store.path())
@@ -171,7 +173,7 @@ fn a_port_that_is_taken_ends_with_1_and_is_named() {
     let address = taken.local_addr().unwrap().to_string();
     let port = taken.local_addr().unwrap().port().to_string();
     let store = tempdir().unwrap();
-    let ended = Program::shopping_cart()
+    let ended = programs::shopping_cart()
         .store(store.path())
         .env("HTTP_PORT", &port)
         .run();
@@ -184,21 +186,21 @@ fn a_port_that_is_taken_ends_with_1_and_is_named() {
         "the store was touched"
     );
 
-    let ended = Program::shopping_cart()
+    let ended = programs::shopping_cart()
         .env("CLOUDSTATE_ROLE", "user-function")
         .env("PORT", &port)
         .run();
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.stderr.contains(&address), "{ended:?}");
 
-    let ended = Program::proxy(1).env("HTTP_PORT", &port).run();
+    let ended = programs::proxy(1).env("HTTP_PORT", &port).run();
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.stderr.contains(&address), "{ended:?}");
 }
 
 #[test]
 fn a_host_that_nobody_knows_ends_with_1_and_is_named() {
-    let ended = Program::user_function(0)
+    let ended = programs::user_function(0)
         .env("HOST", "nowhere.invalid")
         .run();
     assert_eq!(ended.code, Some(1), "{ended:?}");
@@ -209,7 +211,9 @@ fn a_host_that_nobody_knows_ends_with_1_and_is_named() {
 #[test]
 fn an_address_of_another_machine_ends_with_1_and_is_named() {
     // An address for documentation, which no machine has.
-    let ended = Program::shopping_cart().env("HTTP_HOST", "192.0.2.1").run();
+    let ended = programs::shopping_cart()
+        .env("HTTP_HOST", "192.0.2.1")
+        .run();
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.stderr.contains("192.0.2.1"), "{ended:?}");
     assert!(ended.stderr.contains("HTTP_HOST"), "{ended:?}");

@@ -6,9 +6,11 @@ use std::os::unix::fs::PermissionsExt;
 use tempfile::tempdir;
 use tonic::Code;
 
+use end_to_end::lasting_port;
+
 use crate::support::{
     ledger::Ledger,
-    process::{Program, lasting_port},
+    programs::{self, ServesCarts as _},
     store::{ADDS, JOURNAL, crashed, refused, service},
 };
 
@@ -29,8 +31,8 @@ async fn a_store_in_use_is_refused_with_its_owner() {
 
     // By the other program, too.
     let port = lasting_port();
-    let _user_function = Program::user_function(port).start();
-    let sidecar = Program::proxy(port).store(store.path()).run();
+    let _user_function = programs::user_function(port).start();
+    let sidecar = programs::proxy(port).store(store.path()).run();
     refused(&sidecar, &[directory, &pid]);
 
     grpc.add_item("alice", "tea", 1).await.unwrap();
@@ -76,7 +78,7 @@ async fn a_directory_is_created_with_its_parents() {
     let parent = tempdir().unwrap();
     let store = parent.path().join("a/b/store");
     let by_scheme = format!("file:{}", store.display());
-    let service = Program::shopping_cart()
+    let service = programs::shopping_cart()
         .env("CLOUDSTATE_STORE", by_scheme)
         .start();
     service

@@ -14,11 +14,12 @@ use std::{
 use tempfile::tempdir;
 use tokio::task::JoinSet;
 
+use end_to_end::{Running, eventually};
+
 use crate::support::{
     cart::CartClient,
-    eventually,
     ledger::Ledger,
-    process::{Program, Running},
+    programs::{self, ServesCarts as _},
     random::Random,
 };
 
@@ -53,11 +54,11 @@ async fn every_acknowledged_add_outlives_kill_9_exactly_once() {
 /// Starts the service on what the last crash left; now and then it crashes in the middle of that, too.
 fn recover(store: &Path, random: &mut Random) -> Running {
     while random.below(3) == 0 {
-        let starting = Program::shopping_cart().store(store).spawn();
+        let starting = programs::shopping_cart().store(store).spawn();
         std::thread::sleep(Duration::from_micros(random.below(60_000)));
         starting.kill();
     }
-    Program::shopping_cart().store(store).start()
+    programs::shopping_cart().store(store).start()
 }
 
 /// Clients that add items as fast as they are answered.

@@ -11,8 +11,10 @@ use rusqlite::Connection;
 use tempfile::tempdir;
 use tonic::Code;
 
+use end_to_end::Running;
+
 use crate::support::{
-    process::Running,
+    programs::ServesCarts as _,
     random::Random,
     store::{ADDS, CARTS, JOURNAL, WAL, crashed, refused, service},
 };

@@ -10,10 +10,9 @@ use std::{
 
 use tempfile::tempdir;
 
-use crate::support::{
-    output::Output,
-    process::{Program, cargo_build},
-};
+use end_to_end::{Output, Program, cargo_build};
+
+use crate::support::programs;
 
 const README: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md"));
 /// The command that the tour begins with. Here it is the program that it would build.
@@ -175,7 +174,7 @@ fn the_tour_is_as_the_readme_shows_it() {
 
 #[test]
 fn every_setting_has_the_default_that_the_readme_says() {
-    let help = [Program::proxy(1), Program::shopping_cart()]
+    let help = [programs::proxy(1), programs::shopping_cart()]
         .map(|program| program.arg("--help").run().stdout)
         .concat();
     // A setting reaches from its flag to the next one.

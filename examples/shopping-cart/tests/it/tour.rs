@@ -10,11 +10,13 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::support::{eventually, process::Program};
+use end_to_end::{Program, eventually};
+
+use crate::support::programs::{self, ServesCarts as _};
 
 #[tokio::test]
 async fn a_cart_is_filled_read_and_emptied_over_http() {
-    let service = Program::shopping_cart().start();
+    let service = programs::shopping_cart().start();
     let http = service.http();
     let add = |json: &'static str| http.post("/cart/alice/items/add", json);
 
@@ -46,7 +48,7 @@ async fn a_cart_is_filled_read_and_emptied_over_http() {
 
 #[tokio::test]
 async fn json_has_its_defaults_and_any_text_as_a_key() {
-    let service = Program::shopping_cart().start();
+    let service = programs::shopping_cart().start();
     let http = service.http();
     let empty = http.get("/carts/nobody").await;
     assert_eq!(
@@ -77,7 +79,7 @@ async fn json_has_its_defaults_and_any_text_as_a_key() {
 
 #[tokio::test]
 async fn grpc_and_http_see_the_same_cart() {
-    let service = Program::shopping_cart().start();
+    let service = programs::shopping_cart().start();
     let (grpc, http) = (service.cart().await, service.http());
     grpc.add_item("alice", "tea", 2).await.unwrap();
     let line = r#"{"productId": "tea", "name": "Green tea", "quantity": 1}"#;
@@ -95,7 +97,7 @@ async fn grpc_and_http_see_the_same_cart() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cart_outlives_kill_9_with_and_without_snapshots() {
     let store = tempdir().unwrap();
-    let start = || Program::shopping_cart().store(store.path()).start();
+    let start = || programs::shopping_cart().store(store.path()).start();
     let service = start();
     let grpc = service.cart().await;
     grpc.add_item("few", "tea", 1).await.unwrap();
@@ -130,11 +132,11 @@ async fn a_cart_outlives_kill_9_with_and_without_snapshots() {
 
 #[tokio::test]
 async fn the_memory_store_keeps_nothing() {
-    let service = Program::shopping_cart().start();
+    let service = programs::shopping_cart().start();
     let grpc = service.cart().await;
     grpc.add_item("alice", "tea", 1).await.unwrap();
     service.kill();
-    let service = Program::shopping_cart().start();
+    let service = programs::shopping_cart().start();
     assert_eq!(service.cart().await.lines("alice").await, []);
 }
 
@@ -142,7 +144,7 @@ async fn the_memory_store_keeps_nothing() {
 async fn the_default_store_is_below_the_working_directory() {
     let directory = tempdir().unwrap();
     let start = || {
-        Program::shopping_cart()
+        programs::shopping_cart()
             .without("CLOUDSTATE_STORE")
             .directory(directory.path())
             .start()
@@ -162,7 +164,7 @@ async fn the_default_store_is_below_the_working_directory() {
 #[tokio::test]
 async fn sigterm_finishes_what_is_in_progress_and_exits_0() {
     let store = tempdir().unwrap();
-    let start = || Program::shopping_cart().store(store.path()).start();
+    let start = || programs::shopping_cart().store(store.path()).start();
     let service = start();
     let body = r#"{"productId": "tea", "quantity": 1}"#;
     let mut head = String::new();
@@ -200,13 +202,13 @@ async fn sigterm_finishes_what_is_in_progress_and_exits_0() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn idle_connections_do_not_keep_the_service_from_stopping() {
-    let service = Program::shopping_cart().start();
+    let service = programs::shopping_cart().start();
     let (grpc, http) = (service.cart().await, service.http());
     grpc.add_item("alice", "tea", 1).await.unwrap();
     assert_eq!(http.get("/carts/alice").await.status, 200);
     let silent = TcpStream::connect(service.address()).await.unwrap();
     for signal in ["TERM", "INT"] {
-        let other = Program::shopping_cart().start();
+        let other = programs::shopping_cart().start();
         let client = other.cart().await;
         assert_eq!(client.lines("alice").await, []);
         other.signal(signal);
@@ -221,7 +223,7 @@ async fn idle_connections_do_not_keep_the_service_from_stopping() {
 
 #[tokio::test]
 async fn health_is_told_to_probes() {
-    let service = Program::shopping_cart().start();
+    let service = programs::shopping_cart().start();
     for path in ["/ready", "/alive"] {
         let answer = service.http().get(path).await;
         assert_eq!((answer.status, answer.body.as_str()), (200, "OK"), "{path}");
@@ -230,7 +232,7 @@ async fn health_is_told_to_probes() {
 
 #[test]
 fn the_ready_line_is_the_last_on_stdout_and_logs_go_elsewhere() {
-    let service = Program::shopping_cart().start();
+    let service = programs::shopping_cart().start();
     let address = service.address();
     assert_ne!(address.port(), 0);
     let ended = service.terminate();
@@ -242,8 +244,8 @@ fn the_ready_line_is_the_last_on_stdout_and_logs_go_elsewhere() {
 #[test]
 fn help_and_version_are_printed_and_nothing_is_started() {
     for (program, name) in [
-        (Program::shopping_cart as fn() -> Program, "shopping-cart"),
-        (|| Program::proxy(1), "cloudstate-proxy"),
+        (programs::shopping_cart as fn() -> Program, "shopping-cart"),
+        (|| programs::proxy(1), "cloudstate-proxy"),
     ] {
         let help = program().arg("--help").run();
         assert_eq!(help.code, Some(0), "{help:?}");

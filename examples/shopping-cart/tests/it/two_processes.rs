@@ -13,11 +13,12 @@ use tempfile::tempdir;
 use tokio::task::JoinHandle;
 use tonic::{Code, Status};
 
+use end_to_end::{Running, eventually, lasting_port};
+
 use crate::support::{
     cart::CartClient,
-    eventually,
     ledger::Ledger,
-    process::{Program, Running, lasting_port},
+    programs::{self, ServesCarts as _},
 };
 
 /// A sidecar and the user function that it dials.
@@ -32,8 +33,8 @@ impl Pair {
         let port = lasting_port();
         Self {
             port,
-            user_function: Program::user_function(port).start(),
-            proxy: Program::proxy(port).store(store).start(),
+            user_function: programs::user_function(port).start(),
+            proxy: programs::proxy(port).store(store).start(),
         }
     }
 }
@@ -76,8 +77,8 @@ async fn the_sidecar_serves_what_the_single_binary_serves() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let ended = user_function.terminate();
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    let _user_function = Program::user_function(port).start();
-    let proxy = Program::proxy(port).store(store.path()).start();
+    let _user_function = programs::user_function(port).start();
+    let proxy = programs::proxy(port).store(store.path()).start();
     assert_eq!(proxy.cart().await.lines("bob").await, bobs);
 }
 
@@ -92,7 +93,7 @@ async fn what_the_sidecar_stored_the_single_binary_reads() {
         .await
         .unwrap();
     drop(pair);
-    let service = Program::shopping_cart().store(store.path()).start();
+    let service = programs::shopping_cart().store(store.path()).start();
     let lines = service.cart().await.lines("alice").await;
     assert_eq!(lines, [("tea".to_owned(), 2)]);
 }
@@ -101,10 +102,10 @@ async fn what_the_sidecar_stored_the_single_binary_reads() {
 async fn the_sidecar_waits_for_its_user_function() {
     let store = tempdir().unwrap();
     let port = lasting_port();
-    let proxy = Program::proxy(port).store(store.path()).spawn();
+    let proxy = programs::proxy(port).store(store.path()).spawn();
     let waiting = proxy.wait_for_stderr("cannot be discovered yet");
     assert!(waiting, "{proxy}");
-    let _user_function = Program::user_function(port).start();
+    let _user_function = programs::user_function(port).start();
     let proxy = proxy.ready();
     assert_eq!(proxy.cart().await.lines("alice").await, []);
 }
@@ -130,7 +131,7 @@ async fn a_killed_user_function_costs_only_the_calls_in_progress() {
         // What needs no user function goes on.
         assert_eq!(proxy.http().get("/nothing/here").await.status, 404);
 
-        user_function = Program::user_function(port).start();
+        user_function = programs::user_function(port).start();
         eventually("carts can be read again", || async {
             grpc.get_cart("cart-0")
                 .await
@@ -158,7 +159,7 @@ async fn a_killed_sidecar_loses_nothing_it_acknowledged() {
         proxy.kill();
         load.wait_for_failure().await;
         load.stop().await;
-        proxy = Program::proxy(port).store(store.path()).start();
+        proxy = programs::proxy(port).store(store.path()).start();
         ledger.check(&proxy.cart().await).await;
     }
     let ended = user_function.terminate();

@@ -4,9 +4,11 @@ use std::path::Path;
 
 use tempfile::{TempDir, tempdir};
 
+use end_to_end::{Ended, Program};
+
 use super::{
     ledger::Ledger,
-    process::{Ended, Program},
+    programs::{self, ServesCarts as _},
 };
 
 pub(crate) const JOURNAL: &str = "journal.db";
@@ -14,7 +16,7 @@ pub(crate) const WAL: &str = "journal.db-wal";
 
 /// The shopping cart on this store.
 pub(crate) fn service(store: &Path) -> Program {
-    Program::shopping_cart().store(store)
+    programs::shopping_cart().store(store)
 }
 
 /// Exit code 1, with everything on stderr that the operator has to know, and no word of being ready.

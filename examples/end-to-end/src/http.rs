@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
+use ::http::{HeaderMap, Method, Request, header};
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, header};
 use http_body_util::{BodyExt, Full};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
@@ -13,33 +13,38 @@ use serde_json::Value;
 
 /// A client of one server. It keeps its connection.
 #[derive(Clone, Debug)]
-pub(crate) struct Http {
+pub struct Http {
     client: Client<HttpConnector, Full<Bytes>>,
     server: SocketAddr,
 }
 
 /// What the server answered.
 #[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: String,
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// Every header.
+    pub headers: HeaderMap,
+    /// The whole body.
+    pub body: String,
 }
 
 impl Http {
-    pub(crate) fn new(server: SocketAddr) -> Self {
+    /// A client; it connects with its first request.
+    pub fn new(server: SocketAddr) -> Self {
         Self {
             client: Client::builder(TokioExecutor::new()).build_http(),
             server,
         }
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Answer {
+    /// GET.
+    pub async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, None, "").await
     }
 
     /// POST with this JSON as the body.
-    pub(crate) async fn post(&self, path: &str, json: &str) -> Answer {
+    pub async fn post(&self, path: &str, json: &str) -> Answer {
         let json = json.to_owned();
         self.send(Method::POST, path, Some("application/json"), json)
             .await
@@ -47,7 +52,7 @@ impl Http {
 
     /// # Panics
     /// There is no answer.
-    pub(crate) async fn send(
+    pub async fn send(
         &self,
         method: Method,
         path: &str,
@@ -76,13 +81,21 @@ impl Http {
 }
 
 impl Answer {
-    pub(crate) fn header(&self, name: impl header::AsHeaderName) -> Option<&str> {
+    /// A header's value.
+    ///
+    /// # Panics
+    /// It is not text.
+    pub fn header(&self, name: impl header::AsHeaderName) -> Option<&str> {
         self.headers
             .get(name)
             .map(|value| value.to_str().expect("a readable header"))
     }
 
-    pub(crate) fn json(&self) -> Value {
+    /// The body.
+    ///
+    /// # Panics
+    /// It is not JSON.
+    pub fn json(&self) -> Value {
         match serde_json::from_str(&self.body) {
             Ok(json) => json,
             Err(error) => panic!("{error} in {self:?}"),
@@ -90,7 +103,7 @@ impl Answer {
     }
 
     /// The text of an error that is not the entity's own.
-    pub(crate) fn message(&self) -> String {
+    pub fn message(&self) -> String {
         assert_eq!(self.header(header::CONTENT_TYPE), Some("application/json"));
         self.json()["message"]
             .as_str()

@@ -8,19 +8,20 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicU16, Ordering},
     },
 };
 
-use super::{cart::CartClient, http::Http, output::Output};
+use crate::{Client, Http, Output};
 
 /// A program that is about to be started. It inherits nothing from this process's environment.
-pub(crate) struct Program(Command);
+#[derive(Debug)]
+pub struct Program(Command);
 
 /// A program that runs. It is killed when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Running {
+pub struct Running {
     child: Child,
     address: SocketAddr,
     stdout: Arc<Output>,
@@ -29,34 +30,18 @@ pub(crate) struct Running {
 
 /// A program that has ended.
 #[derive(Debug)]
-pub(crate) struct Ended {
+pub struct Ended {
     /// Exit code; `None` after a signal.
-    pub(crate) code: Option<i32>,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
+    pub code: Option<i32>,
+    /// All that it printed.
+    pub stdout: String,
+    /// All that it logged.
+    pub stderr: String,
 }
 
 impl Program {
-    /// The shopping cart, on a free port, with nothing stored.
-    pub(crate) fn shopping_cart() -> Self {
-        Self::new(env!("CARGO_BIN_EXE_shopping-cart"))
-    }
-
-    /// The shopping cart's entities only, for a proxy that dials this port.
-    pub(crate) fn user_function(port: u16) -> Self {
-        Self::shopping_cart()
-            .env("CLOUDSTATE_ROLE", "user-function")
-            .env("PORT", port.to_string())
-    }
-
-    /// The sidecar, on a free port of the loopback interface, with a user function on this port.
-    pub(crate) fn proxy(user_function: u16) -> Self {
-        Self::new(proxy_executable())
-            .env("HTTP_HOST", "127.0.0.1")
-            .env("USER_FUNCTION_PORT", user_function.to_string())
-    }
-
-    pub(crate) fn new(executable: impl AsRef<OsStr>) -> Self {
+    /// The program at this path, on a free port, with nothing stored.
+    pub fn new(executable: impl AsRef<OsStr>) -> Self {
         let mut command = Command::new(executable);
         command.env_clear().stdin(Stdio::null());
         Self(command)
@@ -64,33 +49,37 @@ impl Program {
             .env("CLOUDSTATE_STORE", "memory")
     }
 
-    pub(crate) fn env(mut self, variable: &str, value: impl AsRef<OsStr>) -> Self {
+    /// Sets a variable of its environment.
+    pub fn env(mut self, variable: &str, value: impl AsRef<OsStr>) -> Self {
         self.0.env(variable, value);
         self
     }
 
     /// Without the setting, so that its default counts.
-    pub(crate) fn without(mut self, variable: &str) -> Self {
+    pub fn without(mut self, variable: &str) -> Self {
         self.0.env_remove(variable);
         self
     }
 
-    pub(crate) fn directory(mut self, working_directory: &Path) -> Self {
+    /// Starts it in this directory.
+    pub fn directory(mut self, working_directory: &Path) -> Self {
         self.0.current_dir(working_directory);
         self
     }
 
-    pub(crate) fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+    /// Adds an argument.
+    pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
         self.0.arg(argument);
         self
     }
 
-    pub(crate) fn store(self, directory: &Path) -> Self {
+    /// Keeps what it stores in this directory.
+    pub fn store(self, directory: &Path) -> Self {
         self.env("CLOUDSTATE_STORE", directory)
     }
 
     /// The same program, settings included, started by this shell script as `exec "$0" "$@"`.
-    pub(crate) fn through_shell(self, script: &str) -> Self {
+    pub fn through_shell(self, script: &str) -> Self {
         let inner = self.0;
         let mut shell = Command::new("/bin/sh");
         shell.env_clear().stdin(Stdio::null());
@@ -105,7 +94,7 @@ impl Program {
     }
 
     /// Runs as a user who may not do everything, if this process may.
-    pub(crate) fn unprivileged(mut self) -> Self {
+    pub fn unprivileged(mut self) -> Self {
         use std::os::unix::{fs::MetadataExt, process::CommandExt};
         let owner = std::fs::metadata("/proc/self").map(|own| own.uid());
         if owner.is_ok_and(|user| user == 0) {
@@ -118,12 +107,12 @@ impl Program {
     ///
     /// # Panics
     /// It ends instead, or takes too long.
-    pub(crate) fn start(self) -> Running {
+    pub fn start(self) -> Running {
         self.spawn().ready()
     }
 
     /// Starts the program and does not wait for it; [`Running::address`] is not known.
-    pub(crate) fn spawn(mut self) -> Running {
+    pub fn spawn(mut self) -> Running {
         self.0.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = match self.0.spawn() {
             Ok(child) => child,
@@ -138,7 +127,7 @@ impl Program {
     }
 
     /// Runs the program to its end.
-    pub(crate) fn run(self) -> Ended {
+    pub fn run(self) -> Ended {
         self.spawn().ended()
     }
 }
@@ -148,7 +137,7 @@ impl Running {
     ///
     /// # Panics
     /// It ends instead, or takes too long.
-    pub(crate) fn ready(mut self) -> Self {
+    pub fn ready(mut self) -> Self {
         let ready = self.stdout.wait_for(|text| {
             let (_, address) = text.split_once("ready on http://")?;
             let (address, _) = address.split_once('\n')?;
@@ -162,43 +151,52 @@ impl Running {
     }
 
     /// Waits for a text on stderr. `false`: the program ended, or the deadline passed, without it.
-    pub(crate) fn wait_for_stderr(&self, text: &str) -> bool {
+    pub fn wait_for_stderr(&self, text: &str) -> bool {
         let found = |printed: &str| printed.contains(text).then_some(());
         self.stderr.wait_for(found).is_some()
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
+    /// Where it serves.
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    pub(crate) fn id(&self) -> u32 {
+    /// The process's id.
+    pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    pub(crate) fn stdout(&self) -> String {
+    /// What it printed so far.
+    pub fn stdout(&self) -> String {
         self.stdout.text()
     }
 
-    pub(crate) fn stderr(&self) -> String {
+    /// What it logged so far.
+    pub fn stderr(&self) -> String {
         self.stderr.text()
     }
 
-    pub(crate) fn http(&self) -> Http {
+    /// A client of its gRPC side.
+    ///
+    /// # Panics
+    /// It does not answer.
+    pub async fn grpc(&self) -> Client {
+        Client::connect(self.address).await
+    }
+
+    /// A client of its HTTP side.
+    pub fn http(&self) -> Http {
         Http::new(self.address)
     }
 
-    pub(crate) async fn cart(&self) -> CartClient {
-        CartClient::connect(self.address).await
-    }
-
     /// `kill -9`, and waits until the process is gone.
-    pub(crate) fn kill(mut self) {
+    pub fn kill(mut self) {
         self.child.kill().expect("a child can be killed");
         self.child.wait().expect("a child can be waited for");
     }
 
     /// Sends a signal by its name, such as `TERM`.
-    pub(crate) fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         let sent = Command::new("/bin/sh")
             .args(["-c", &format!("kill -s {name} {}", self.id())])
             .status();
@@ -206,13 +204,13 @@ impl Running {
     }
 
     /// SIGTERM, and what became of it.
-    pub(crate) fn terminate(self) -> Ended {
+    pub fn terminate(self) -> Ended {
         self.signal("TERM");
         self.ended()
     }
 
     /// Waits until the program ends by itself.
-    pub(crate) fn ended(mut self) -> Ended {
+    pub fn ended(mut self) -> Ended {
         self.stdout.wait_for_end();
         self.stderr.wait_for_end();
         let status = self.child.wait().expect("a child can be waited for");
@@ -248,7 +246,7 @@ impl fmt::Display for Running {
 
 /// A port that nobody listens on, and that the system gives to nobody who asks for any: a program can be started on it
 /// twice.
-pub(crate) fn lasting_port() -> u16 {
+pub fn lasting_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = (std::process::id() % 10_000) as u16;
     iter::repeat_with(|| 20_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000)
@@ -257,18 +255,9 @@ pub(crate) fn lasting_port() -> u16 {
         .expect("a free port below the ephemeral ones")
 }
 
-/// The sidecar program.
-fn proxy_executable() -> &'static Path {
-    static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| {
-        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        cargo_build(here, &["--package", "cloudstate-proxy"], "cloudstate-proxy")
-    })
-}
-
 /// Builds a program of the package or workspace in `directory`, with this test's profile and into its target directory,
 /// and says where it is.
-pub(crate) fn cargo_build(directory: &Path, arguments: &[&str], program: &str) -> PathBuf {
+pub fn cargo_build(directory: &Path, arguments: &[&str], program: &str) -> PathBuf {
     let test = env::current_exe().expect("the path of this test");
     let programs = test
         .ancestors()

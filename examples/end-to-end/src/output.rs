@@ -6,11 +6,13 @@ use std::{
     thread,
 };
 
-use super::DEADLINE;
+use crate::DEADLINE;
+
+const NOT_POISONED: &str = "nothing that holds the lock panics";
 
 /// One of a process's output streams, collected by a thread.
 #[derive(Debug)]
-pub(crate) struct Output {
+pub struct Output {
     printed: Mutex<Printed>,
     changed: Condvar,
 }
@@ -22,7 +24,8 @@ struct Printed {
 }
 
 impl Output {
-    pub(crate) fn collect(stream: impl Read + Send + 'static) -> Arc<Self> {
+    /// Collects what comes from a stream, until it ends.
+    pub fn collect(stream: impl Read + Send + 'static) -> Arc<Self> {
         let output = Arc::new(Self {
             printed: Mutex::default(),
             changed: Condvar::new(),
@@ -41,18 +44,18 @@ impl Output {
     }
 
     /// All that has been printed so far.
-    pub(crate) fn text(&self) -> String {
-        self.printed.lock().unwrap().text.clone()
+    pub fn text(&self) -> String {
+        self.printed.lock().expect(NOT_POISONED).text.clone()
     }
 
     /// Waits until `find` finds something in the text. `None`: the stream ended, or the deadline passed, without it.
-    pub(crate) fn wait_for<T>(&self, find: impl Fn(&str) -> Option<T>) -> Option<T> {
+    pub fn wait_for<T>(&self, find: impl Fn(&str) -> Option<T>) -> Option<T> {
         let waiting = |printed: &mut Printed| !printed.ended && find(&printed.text).is_none();
-        let printed = self.printed.lock().unwrap();
+        let printed = self.printed.lock().expect(NOT_POISONED);
         let (printed, _) = self
             .changed
             .wait_timeout_while(printed, DEADLINE, waiting)
-            .unwrap();
+            .expect(NOT_POISONED);
         find(&printed.text)
     }
 
@@ -60,12 +63,12 @@ impl Output {
     ///
     /// # Panics
     /// It has not by the deadline.
-    pub(crate) fn wait_for_end(&self) {
-        let printed = self.printed.lock().unwrap();
+    pub fn wait_for_end(&self) {
+        let printed = self.printed.lock().expect(NOT_POISONED);
         let (printed, _) = self
             .changed
             .wait_timeout_while(printed, DEADLINE, |printed| !printed.ended)
-            .unwrap();
+            .expect(NOT_POISONED);
         assert!(
             printed.ended,
             "the process has not ended within {DEADLINE:?}; it printed:\n{}",
@@ -74,7 +77,7 @@ impl Output {
     }
 
     fn change(&self, change: impl FnOnce(&mut Printed)) {
-        change(&mut self.printed.lock().unwrap());
+        change(&mut self.printed.lock().expect(NOT_POISONED));
         self.changed.notify_all();
     }
 }
