@@ -4,6 +4,11 @@ use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use cloudstate_protocol::cloudstate::{Metadata, SideEffect, client_action::Action};
+use futures_util::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
+use tokio::sync::mpsc;
 use tonic::Code;
 
 use crate::{catalog::Method, store::StoreError, user_function::UserFunctionError};
@@ -19,6 +24,36 @@ pub struct Call {
     pub metadata: Option<Metadata>,
 }
 
+/// A stream of requests for one method whose clients stream.
+pub struct StreamedCall {
+    /// What is called.
+    pub method: Arc<Method>,
+    /// The encoded request messages, checked; it ends when the client has sent everything.
+    pub payloads: BoxStream<'static, Bytes>,
+    /// What the transport carried beside them.
+    pub metadata: Option<Metadata>,
+}
+
+impl From<Call> for StreamedCall {
+    /// A stream of this one message.
+    fn from(call: Call) -> Self {
+        Self {
+            method: call.method,
+            payloads: stream::iter([call.payload]).boxed(),
+            metadata: call.metadata,
+        }
+    }
+}
+
+impl fmt::Debug for StreamedCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamedCall")
+            .field("method", &self.method)
+            .field("metadata", &self.metadata)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What the caller receives.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -28,12 +63,19 @@ pub struct Answer {
     pub metadata: Option<Metadata>,
 }
 
-/// What an entity or an action made of a command, once what follows from it is durable.
+/// What an entity or an action made of a command, once whatever it has changed is durable.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) action: Option<Action>,
     pub(crate) effects: Vec<SideEffect>,
+    /// What follows, where the response is a stream; `None` if this is the last.
+    pub(crate) more: Option<Outcomes>,
 }
+
+/// The outcomes behind the first, until the sender is dropped or sends an error.
+///
+/// It is dropped when the caller goes away, for which the sender can wait.
+pub(crate) type Outcomes = mpsc::Receiver<Result<Outcome, CallError>>;
 
 /// Why a call has no answer.
 ///

@@ -50,15 +50,18 @@ pub struct Service {
 pub enum EntityKind {
     /// `cloudstate.eventsourced.EventSourced`.
     EventSourced,
+    /// `cloudstate.action.ActionProtocol`.
+    Action,
 }
 
 impl EntityKind {
     /// Every kind that is served, as announced in discovery.
-    pub const SUPPORTED: &[&str] = &[version::EVENT_SOURCED];
+    pub const SUPPORTED: &[&str] = &[version::EVENT_SOURCED, version::ACTION];
 
     fn from_entity_type(entity_type: &str) -> Option<Self> {
         match entity_type {
             version::EVENT_SOURCED => Some(Self::EventSourced),
+            version::ACTION => Some(Self::Action),
             _ => None,
         }
     }
@@ -67,13 +70,14 @@ impl EntityKind {
     pub fn is_keyed(self) -> bool {
         match self {
             Self::EventSourced => true,
+            Self::Action => false,
         }
     }
 
     /// What is wrong with methods of this shape, and what to write instead.
     fn objection(self, shape: Shape) -> Option<&'static str> {
         match (self, shape) {
-            (_, Shape::Unary) => None,
+            (_, Shape::Unary) | (Self::Action, _) => None,
             (Self::EventSourced, _) => {
                 Some("streams, which event-sourced entities cannot: make it unary")
             }
@@ -217,6 +221,10 @@ fn check_unique(spec: &EntitySpec, problems: &mut Problems) {
                 "service `{}` is served by two entities",
                 entity.service_name
             ));
+        }
+        if entity.entity_type == version::ACTION {
+            // Nothing is kept under it.
+            continue;
         }
         if entity.persistence_id.is_empty() {
             problems.add(format!(

@@ -6,12 +6,15 @@ mod http_json;
 mod listener;
 mod metadata;
 
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use http::{Request, Response, header::CONTENT_TYPE};
 use hyper::body::Incoming;
-use tokio::sync::Semaphore;
-use tokio_util::task::TaskTracker;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::{
+    sync::CancellationToken,
+    task::{TaskTracker, task_tracker::TaskTrackerToken},
+};
 use tonic::body::Body;
 
 use crate::{call::CallError, router::Router, settings::Settings};
@@ -19,13 +22,17 @@ use builtin::Builtin;
 
 pub(crate) use listener::{Listener, Serving};
 
+/// How long a stream may take over its next message once the process is asked to stop.
+const LAST_MESSAGE: Duration = Duration::from_secs(1);
+
 /// Answers requests; one for all connections.
 #[derive(Debug)]
 pub(crate) struct Frontend {
     router: Router,
     builtin: Builtin,
-    places: Semaphore,
+    places: Arc<Semaphore>,
     requests: TaskTracker,
+    stopping: CancellationToken,
     max_requests: usize,
     max_message_size: usize,
 }
@@ -37,8 +44,9 @@ impl Frontend {
         Self {
             router,
             builtin,
-            places: Semaphore::new(max_requests),
+            places: Arc::new(Semaphore::new(max_requests)),
             requests: TaskTracker::new(),
+            stopping: CancellationToken::new(),
             max_requests,
             max_message_size: settings.max_message_size.get(),
         }
@@ -46,6 +54,7 @@ impl Frontend {
 
     /// Tells those who ask for its health that it stops, and waits until no request is in progress.
     async fn wind_down(&self) {
+        self.stopping.cancel();
         self.builtin.stop(self.router.catalog()).await;
         self.requests.close();
         self.requests.wait().await;
@@ -55,25 +64,44 @@ impl Frontend {
         self: Arc<Self>,
         request: Request<Incoming>,
     ) -> Result<Response<Body>, Infallible> {
-        let _request = self.requests.token();
+        let token = self.requests.token();
         let speech = Speech::of(&request);
-        let response = match (self.places.try_acquire(), speech) {
-            (Ok(_place), Speech::Grpc) => grpc::answer(&self, request).await,
-            (Ok(_place), Speech::GrpcWeb) => grpc::answer_web(&self, request).await,
-            (Ok(_place), Speech::Http) => http_json::answer(&self, request).await,
-            (Err(_), speech) => {
-                let error = CallError::exhausted(format!(
-                    "{} requests are in progress, the most that CLOUDSTATE_MAX_REQUESTS allows; try again later",
-                    self.max_requests
-                ));
-                match speech {
-                    Speech::Grpc | Speech::GrpcWeb => grpc::refuse(error),
-                    Speech::Http => http_json::refuse(&error),
-                }
-            }
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            let error = CallError::exhausted(format!(
+                "{} requests are in progress, the most that CLOUDSTATE_MAX_REQUESTS allows; try again later",
+                self.max_requests
+            ));
+            return Ok(match speech {
+                Speech::Grpc | Speech::GrpcWeb => grpc::refuse(error),
+                Speech::Http => http_json::refuse(&error),
+            });
         };
-        Ok(response)
+        let in_progress = InProgress {
+            _place: place,
+            _token: token,
+        };
+        Ok(match speech {
+            Speech::Grpc => grpc::answer(&self, request, in_progress).await,
+            Speech::GrpcWeb => grpc::answer_web(&self, request, in_progress).await,
+            Speech::Http => http_json::answer(&self, request, in_progress).await,
+        })
     }
+
+    /// Completes when the process has been asked to stop and a stream has had its time for one more message.
+    ///
+    /// A stream that goes on may finish; one that waits for something to happen would keep the process.
+    async fn stopped(&self) -> CallError {
+        self.stopping.cancelled().await;
+        tokio::time::sleep(LAST_MESSAGE).await;
+        CallError::stopping()
+    }
+}
+
+/// Counts a request until its whole response has been handed over.
+#[derive(Debug)]
+struct InProgress {
+    _place: OwnedSemaphorePermit,
+    _token: TaskTrackerToken,
 }
 
 /// What a client speaks, by the content type of its request.

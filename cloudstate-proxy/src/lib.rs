@@ -6,6 +6,7 @@
 //! A call goes one way: front-end, [`router`], entity host, user function, [`store`]; its answer comes back along the
 //! same way once its events are durable.
 
+mod action;
 pub mod call;
 pub mod catalog;
 pub mod crdt;

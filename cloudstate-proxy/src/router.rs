@@ -1,19 +1,19 @@
-//! Takes a call to its entity, carries out the side effects of its outcome, and follows its forwards.
+//! Takes a call to its entity or action, carries out the side effects of its outcome, and follows its forwards.
 
-use std::sync::{Arc, Weak};
+mod answers;
+mod effects;
 
-use cloudstate_protocol::{
-    Any,
-    cloudstate::{Forward, Metadata, Reply, SideEffect, client_action::Action},
-};
-use futures_util::{FutureExt, future::BoxFuture};
+use std::sync::Arc;
+
+use cloudstate_protocol::cloudstate::{Reply, client_action::Action};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::task::TaskTracker;
 use tonic::Code;
 
 use crate::{
+    action::Actions,
     call::{Answer, Call, CallError, Outcome},
-    catalog::{Catalog, EntityKind, Method},
+    catalog::{Catalog, EntityKind, Method, Shape},
     entity::{
         Abandoned, Envelope, LiveEntities, Population, Respond, event_sourced::EventSourcedHost,
     },
@@ -22,10 +22,10 @@ use crate::{
     user_function::UserFunction,
 };
 
-/// How many forwards and side effects may follow from one call, one out of the other.
-const MAX_DEPTH: usize = 32;
 /// Asynchronous side effects in progress; further ones are carried out like synchronous ones, so that none is lost.
 const MAX_ASYNC_EFFECTS: usize = 1000;
+
+pub use answers::Answers;
 
 /// Routes calls for the services of one catalog.
 #[derive(Clone, Debug)]
@@ -38,16 +38,18 @@ struct Shared {
     catalog: Catalog,
     user_function: Arc<dyn UserFunction>,
     /// By index into [`Catalog::services`].
-    hosts: Vec<EntityHost>,
+    hosts: Vec<Host>,
     population: Population,
     effects: TaskTracker,
     effect_places: Arc<Semaphore>,
     abandoned: mpsc::UnboundedSender<Abandoned>,
 }
 
+/// What handles the calls for a service.
 #[derive(Debug)]
-enum EntityHost {
+enum Host {
     EventSourced(Arc<EventSourcedHost>),
+    Action(Arc<Actions>),
 }
 
 impl Router {
@@ -59,20 +61,22 @@ impl Router {
         settings: &Settings,
     ) -> Self {
         let population = Population::new(settings);
+        let actions = Arc::new(Actions::new(Arc::clone(&user_function), settings));
         let hosts = catalog
             .services
             .iter()
             .map(|service| {
-                let live = LiveEntities::new(Arc::clone(service), settings, population.clone());
+                let live = || LiveEntities::new(Arc::clone(service), settings, population.clone());
                 match service.kind {
                     EntityKind::EventSourced => {
-                        EntityHost::EventSourced(Arc::new(EventSourcedHost::new(
-                            live,
+                        Host::EventSourced(Arc::new(EventSourcedHost::new(
+                            live(),
                             Arc::clone(&user_function),
                             Arc::clone(store),
                             settings,
                         )))
                     }
+                    EntityKind::Action => Host::Action(Arc::clone(&actions)),
                 }
             })
             .collect();
@@ -89,7 +93,7 @@ impl Router {
         let router = Self {
             shared: Arc::new(shared),
         };
-        tokio::spawn(carry_on(Arc::downgrade(&router.shared), outcomes));
+        tokio::spawn(effects::carry_on(Arc::downgrade(&router.shared), outcomes));
         router
     }
 
@@ -98,12 +102,12 @@ impl Router {
         &self.shared.catalog
     }
 
-    /// Whether commands carry the caller's metadata.
-    pub fn wants_metadata(&self) -> bool {
-        self.shared.user_function.wants_metadata()
+    /// Whether calls of this method carry the caller's metadata.
+    pub fn wants_metadata(&self, method: &Method) -> bool {
+        method.key.is_none() || self.shared.user_function.wants_metadata()
     }
 
-    /// Handles a call. `None` is the answer of a user function that replied with no message.
+    /// Handles a call that one message answers. `None` is the answer of a user function that replied with no message.
     ///
     /// # Errors
     /// The user function refused the call, or it could not be handled.
@@ -116,6 +120,10 @@ impl Router {
         self.shared.effects.close();
         self.shared.effects.wait().await;
         self.shared.population.stop().await;
+    }
+
+    fn host(&self, method: &Method) -> &Host {
+        &self.shared.hosts[method.service]
     }
 
     async fn route(&self, mut call: Call, mut depth: usize) -> Result<Option<Answer>, CallError> {
@@ -131,6 +139,9 @@ impl Router {
                 Some(Action::Forward(forward)) => {
                     depth += 1;
                     call = self.forward(&method, forward, depth)?;
+                    if call.method.shape.streams_out() {
+                        return Err(self.forwarded_to_stream(&method, &call.method));
+                    }
                 }
                 Some(Action::Failure(failure)) => {
                     return Err(CallError::refused(failure.description));
@@ -140,17 +151,31 @@ impl Router {
         }
     }
 
-    /// Hands the call to its entity and waits for the outcome.
+    /// Hands the call to its entity or action, and waits for the first outcome.
     async fn invoke(&self, call: Call) -> Result<Outcome, CallError> {
+        let host = match self.host(&call.method) {
+            Host::EventSourced(host) => host,
+            Host::Action(actions) => {
+                return match call.method.shape {
+                    Shape::StreamedIn => actions.streamed_in(call.into()).await,
+                    _ => actions.unary(call).await,
+                };
+            }
+        };
         let id = call.method.entity_id(&call.payload)?;
         let (respond, outcome) =
             Respond::new(Arc::clone(&call.method), self.shared.abandoned.clone());
-        match &self.shared.hosts[call.method.service] {
-            EntityHost::EventSourced(host) => {
-                LiveEntities::submit(host, id, Envelope { call, respond });
-            }
-        }
+        LiveEntities::submit(host, id, Envelope { call, respond });
         outcome.await
+    }
+
+    fn forwarded_to_stream(&self, from: &Method, to: &Method) -> CallError {
+        let text = format!(
+            "forwarded from {}/{}, which answers with one message: {}/{} answers with a stream",
+            from.service_name, from.name, to.service_name, to.name
+        );
+        self.report(text.clone());
+        CallError::new(Code::Internal, text)
     }
 
     fn answer(&self, method: &Method, reply: Reply) -> Result<Answer, CallError> {
@@ -172,157 +197,5 @@ impl Router {
             payload: payload.value,
             metadata: reply.metadata,
         })
-    }
-
-    fn forward(&self, from: &Method, forward: Forward, depth: usize) -> Result<Call, CallError> {
-        let Forward {
-            service_name,
-            command_name,
-            payload,
-            metadata,
-        } = forward;
-        self.follow(
-            Step::Forward,
-            from,
-            &service_name,
-            &command_name,
-            payload,
-            metadata,
-            depth,
-        )
-    }
-
-    /// Carries out side effects in order. They run in a task of their own, so that a caller who goes away now does not
-    /// take them along.
-    async fn effects(&self, from: Arc<Method>, effects: Vec<SideEffect>, depth: usize) {
-        let router = self.clone();
-        let task = self.shared.effects.spawn(async move {
-            for effect in effects {
-                router.effect(&from, effect, depth).await;
-            }
-        });
-        // A panic in there has been reported by the runtime; the caller's command has succeeded all the same.
-        let _ = task.await;
-    }
-
-    /// Starts a side effect, and waits for it where it is synchronous. Its failure is nobody's but its own.
-    async fn effect(&self, from: &Method, effect: SideEffect, depth: usize) {
-        let SideEffect {
-            service_name,
-            command_name,
-            payload,
-            synchronous,
-            metadata,
-        } = effect;
-        let call = match self.follow(
-            Step::SideEffect,
-            from,
-            &service_name,
-            &command_name,
-            payload,
-            metadata,
-            depth,
-        ) {
-            Ok(call) => call,
-            Err(error) => return tracing::error!(%error, "a side effect was dropped"),
-        };
-        let run = self.run_effect(call, depth);
-        match Arc::clone(&self.shared.effect_places).try_acquire_owned() {
-            Ok(place) if !synchronous => {
-                self.shared.effects.spawn(async move {
-                    run.await;
-                    drop(place);
-                });
-            }
-            Ok(_) | Err(_) => run.await,
-        }
-    }
-
-    fn run_effect(&self, call: Call, depth: usize) -> BoxFuture<'static, ()> {
-        let router = self.clone();
-        async move {
-            let method = Arc::clone(&call.method);
-            if let Err(error) = router.route(call, depth).await {
-                tracing::warn!(service = %method.service_name, command = %method.name, %error, "a side effect failed");
-            }
-        }
-        .boxed()
-    }
-
-    /// Finds the target of a forward or a side effect.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the fields of the two messages that have them in common"
-    )]
-    fn follow(
-        &self,
-        step: Step,
-        from: &Method,
-        service: &str,
-        command: &str,
-        payload: Option<Any>,
-        metadata: Option<Metadata>,
-        depth: usize,
-    ) -> Result<Call, CallError> {
-        let refuse = |problem: String| {
-            let text = format!(
-                "{} {}/{}: {problem}",
-                step.came_from(),
-                from.service_name,
-                from.name
-            );
-            self.report(text.clone());
-            Err(CallError::new(Code::Internal, text))
-        };
-        if depth > MAX_DEPTH {
-            return refuse(format!(
-                "{service}/{command} would be step {depth} of one call; {MAX_DEPTH} are allowed, so this looks like a loop"
-            ));
-        }
-        let Some(method) = self.shared.catalog.method(service, command) else {
-            return refuse(format!("{service}/{command} is not served here"));
-        };
-        let Some(payload) = payload else {
-            return refuse(format!("{service}/{command} was given no payload"));
-        };
-        Ok(Call {
-            method: Arc::clone(method),
-            payload: payload.value,
-            metadata,
-        })
-    }
-
-    /// Tells the operator and, without waiting, the user function.
-    fn report(&self, text: String) {
-        tracing::error!("{text}");
-        let user_function = Arc::clone(&self.shared.user_function);
-        self.shared
-            .effects
-            .spawn(async move { user_function.report_error(text).await });
-    }
-}
-
-/// Carries out the side effects of commands whose callers have gone away.
-async fn carry_on(shared: Weak<Shared>, mut outcomes: mpsc::UnboundedReceiver<Abandoned>) {
-    while let Some(Abandoned { method, effects }) = outcomes.recv().await {
-        let Some(shared) = shared.upgrade() else {
-            return;
-        };
-        Router { shared }.effects(method, effects, 1).await;
-    }
-}
-
-#[derive(Clone, Copy)]
-enum Step {
-    Forward,
-    SideEffect,
-}
-
-impl Step {
-    fn came_from(self) -> &'static str {
-        match self {
-            Self::Forward => "forwarded from",
-            Self::SideEffect => "side effect of",
-        }
     }
 }

@@ -28,6 +28,8 @@ mod routes;
 mod rule;
 mod template;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{HeaderValue, Method};
 use prost_reflect::{MethodDescriptor, ServiceDescriptor};
@@ -41,7 +43,7 @@ pub use rule::{RuleError, RuleProblem};
 /// The compiled HTTP rules of a set of services.
 #[derive(Debug)]
 pub struct Transcoder {
-    bindings: Vec<Binding>,
+    bindings: Vec<Arc<Binding>>,
     routes: Routes,
 }
 
@@ -62,8 +64,14 @@ pub enum Routed<'a> {
 /// The binding for one call, and the values that its path carries.
 #[derive(Debug, Clone, Copy)]
 pub struct Found<'a> {
-    binding: &'a Binding,
+    binding: &'a Arc<Binding>,
     path: &'a str,
+}
+
+/// Renders the responses of one binding, for as long as they come.
+#[derive(Debug, Clone)]
+pub struct Renderer {
+    binding: Arc<Binding>,
 }
 
 /// A response as it goes into an HTTP body.
@@ -82,7 +90,7 @@ impl Transcoder {
     ///
     /// Every rule that cannot be served, each with its method and its text.
     pub fn new(services: &[ServiceDescriptor]) -> Result<Self, Vec<RuleError>> {
-        let mut bindings: Vec<Binding> = Vec::new();
+        let mut bindings: Vec<Arc<Binding>> = Vec::new();
         let mut routes = Routes::new();
         let mut errors = Vec::new();
         let methods: Vec<_> = services
@@ -99,7 +107,7 @@ impl Transcoder {
                     }
                 };
                 match routes.insert(rule.verb.clone(), &rule.template, bindings.len()) {
-                    Ok(()) => bindings.push(binding),
+                    Ok(()) => bindings.push(Arc::new(binding)),
                     Err(taken) => {
                         let problem = RuleProblem::Conflict {
                             other: bindings[taken].method().full_name().to_owned(),
@@ -174,6 +182,34 @@ impl Found<'_> {
     /// # Errors
     ///
     /// The bytes are not the method's response message, or hold what JSON cannot say.
+    pub fn response(&self, message: &Bytes) -> Result<Rendered, ResponseError> {
+        self.binding.response(message)
+    }
+
+    /// Renders the responses of a call that go on when the request is no more.
+    pub fn renderer(&self) -> Renderer {
+        Renderer {
+            binding: Arc::clone(self.binding),
+        }
+    }
+}
+
+impl Renderer {
+    /// Whether responses are raw bodies instead of JSON.
+    pub fn is_raw(&self) -> bool {
+        self.binding.is_raw()
+    }
+
+    /// The method that was called.
+    pub fn method(&self) -> &MethodDescriptor {
+        self.binding.method()
+    }
+
+    /// Renders an encoded response.
+    ///
+    /// # Errors
+    ///
+    /// As [`Found::response`].
     pub fn response(&self, message: &Bytes) -> Result<Rendered, ResponseError> {
         self.binding.response(message)
     }

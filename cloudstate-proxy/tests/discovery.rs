@@ -72,8 +72,8 @@ fn each_rule_is_named_where_it_is_broken() {
         }),
         ..entity("Good", "a")
     };
-    let action = Entity {
-        entity_type: version::ACTION.into(),
+    let unknown = Entity {
+        entity_type: "cloudstate.magic.Magic".into(),
         ..entity("Good", "a")
     };
     for (entities, problem) in [
@@ -83,8 +83,8 @@ fn each_rule_is_named_where_it_is_broken() {
             "`test.Missing` is not in the descriptor set",
         ),
         (
-            vec![action],
-            "`cloudstate.action.ActionProtocol`, which this proxy does not support",
+            vec![unknown],
+            "`cloudstate.magic.Magic`, which this proxy does not support",
         ),
         (
             vec![entity("NoKey", "a")],
@@ -112,6 +112,15 @@ fn each_rule_is_named_where_it_is_broken() {
         assert!(found[0].contains(problem), "{problem}: {found:?}");
     }
     assert!(Catalog::new(&spec(vec![entity("Good", "a"), entity("Other", "b")])).is_ok());
+}
+
+#[test]
+fn actions_need_no_key_and_may_stream() {
+    let action = |service| Entity {
+        entity_type: version::ACTION.into(),
+        ..entity(service, "")
+    };
+    assert!(Catalog::new(&spec(vec![action("NoKey"), action("Streams")])).is_ok());
 }
 
 #[test]
@@ -205,7 +214,10 @@ async fn a_user_function_that_is_late_is_asked_again() {
         ),
         (0, 2)
     );
-    assert_eq!(asked[1].supported_entity_types, [version::EVENT_SOURCED]);
+    assert_eq!(
+        asked[1].supported_entity_types,
+        [version::EVENT_SOURCED, version::ACTION]
+    );
     assert!(late.told.lock().unwrap().is_empty());
 }
 

@@ -1,29 +1,38 @@
 //! gRPC for any method of the catalog. Message bytes pass through: they are checked, never decoded.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+mod codec;
+mod request;
+mod response;
 
-use bytes::{Buf, BufMut, Bytes};
-use futures_util::{future::BoxFuture, stream};
+use std::{convert::Infallible, sync::Arc};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use http::{HeaderMap, Request, Response};
 use hyper::body::Incoming;
+use tokio::time::{Instant, timeout_at};
 use tonic::{
     Code, Status, Streaming,
     body::Body,
-    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
     server::{Grpc, StreamingService},
 };
-
 use tonic_web::GrpcWebLayer;
 use tower::{Layer, Service, service_fn};
 
-use super::{Frontend, builtin::Builtin, metadata};
+use super::{Frontend, InProgress, builtin::Builtin, metadata};
 use crate::{
-    call::{Answer, Call, CallError},
-    catalog::Method,
+    call::{Call, CallError, StreamedCall},
+    catalog::{Method, Shape},
 };
+use codec::BytesCodec;
+use response::{Responding, Responses};
 
 /// Answers one gRPC request.
-pub(super) async fn answer<B>(frontend: &Arc<Frontend>, request: Request<B>) -> Response<Body>
+pub(super) async fn answer<B>(
+    frontend: &Arc<Frontend>,
+    request: Request<B>,
+    in_progress: InProgress,
+) -> Response<Body>
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
@@ -41,6 +50,7 @@ where
     let service = CallService {
         frontend: Arc::clone(frontend),
         method: Arc::clone(method),
+        in_progress: Some(in_progress),
     };
     // One shape for every kind of call: the streaming one holds the others.
     Grpc::new(BytesCodec)
@@ -53,11 +63,19 @@ where
 pub(super) async fn answer_web(
     frontend: &Arc<Frontend>,
     request: Request<Incoming>,
+    in_progress: InProgress,
 ) -> Response<Body> {
     let frontend = Arc::clone(frontend);
+    let mut in_progress = Some(in_progress);
     let inner = service_fn(move |request: Request<Body>| {
         let frontend = Arc::clone(&frontend);
-        async move { Ok::<_, Infallible>(answer(&frontend, request).await) }
+        let in_progress = in_progress.take();
+        async move {
+            Ok::<_, Infallible>(match in_progress {
+                Some(in_progress) => answer(&frontend, request, in_progress).await,
+                None => refuse(CallError::new(Code::Internal, "a request is answered once")),
+            })
+        }
     });
     match GrpcWebLayer::new().layer(inner).call(request).await {
         Ok(response) => response,
@@ -86,174 +104,111 @@ fn unknown(frontend: &Frontend, path: &str) -> Response<Body> {
 struct CallService {
     frontend: Arc<Frontend>,
     method: Arc<Method>,
+    /// Taken by the request.
+    in_progress: Option<InProgress>,
 }
-
-type ResponseStream = stream::Iter<std::option::IntoIter<Result<Bytes, Status>>>;
 
 impl StreamingService<Bytes> for CallService {
     type Response = Bytes;
-    type ResponseStream = ResponseStream;
-    type Future = BoxFuture<'static, Result<tonic::Response<ResponseStream>, Status>>;
+    type ResponseStream = Responses;
+    type Future = BoxFuture<'static, Result<tonic::Response<Responses>, Status>>;
 
     fn call(&mut self, request: tonic::Request<Streaming<Bytes>>) -> Self::Future {
-        let frontend = Arc::clone(&self.frontend);
-        let method = Arc::clone(&self.method);
-        Box::pin(async move {
-            let (headers, _, mut messages) = request.into_parts();
-            let headers = headers.into_headers();
-            let deadline = deadline(&headers)?;
-            let call = async {
-                let payload = only_message(&mut messages, frontend.max_message_size).await?;
-                let metadata = frontend
-                    .router
-                    .wants_metadata()
-                    .then(|| metadata::from_headers(&headers));
-                unary(&frontend, method, payload, metadata).await
-            };
-            let answer = match deadline {
-                Some(deadline) => tokio::time::timeout(deadline, call).await.map_err(|_| {
-                    Status::deadline_exceeded("the call's grpc-timeout has passed")
-                })??,
-                None => call.await?,
-            };
-            let mut response = tonic::Response::new(stream::iter(Some(Ok(answer.payload))));
-            if let Some(metadata) = answer.metadata {
-                metadata::into_headers(metadata, response.metadata_mut().as_mut());
-            }
-            Ok(response)
-        })
-    }
-}
-
-async fn unary(
-    frontend: &Frontend,
-    method: Arc<Method>,
-    payload: Bytes,
-    metadata: Option<cloudstate_protocol::cloudstate::Metadata>,
-) -> Result<Answer, Status> {
-    method
-        .request
-        .validate(&payload)
-        .map_err(|error| Status::invalid_argument(error.to_string()))?;
-    let answer = frontend
-        .router
-        .call(Call {
-            method,
-            payload,
-            metadata,
-        })
-        .await?;
-    answer.ok_or_else(|| Status::internal("the user function answered with no message"))
-}
-
-/// The message of a unary request; more or less than one is the client's mistake.
-async fn only_message(messages: &mut Streaming<Bytes>, limit: usize) -> Result<Bytes, Status> {
-    let too_large = |status: Status| match status.code() {
-        // tonic's code for a message over the limit; gRPC's own libraries say RESOURCE_EXHAUSTED.
-        Code::OutOfRange => Status::resource_exhausted(format!(
-            "the message is larger than the {limit} bytes that CLOUDSTATE_MAX_MESSAGE_SIZE allows"
-        )),
-        _ => status,
-    };
-    let Some(message) = messages.message().await.map_err(too_large)? else {
-        return Err(Status::invalid_argument("the request has no message"));
-    };
-    match messages.message().await.map_err(too_large)? {
-        None => Ok(message),
-        Some(_) => Err(Status::invalid_argument(
-            "the method takes one message, and the request has more",
-        )),
-    }
-}
-
-/// Reads `grpc-timeout`: up to eight digits and a unit.
-fn deadline(headers: &HeaderMap) -> Result<Option<Duration>, Status> {
-    let Some(value) = headers.get("grpc-timeout") else {
-        return Ok(None);
-    };
-    let parse = || {
-        let text = value.to_str().ok()?;
-        let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-        let number: u64 = (digits.len() <= 8).then(|| digits.parse().ok()).flatten()?;
-        Some(match unit {
-            "H" => Duration::from_secs(number * 3600),
-            "M" => Duration::from_secs(number * 60),
-            "S" => Duration::from_secs(number),
-            "m" => Duration::from_millis(number),
-            "u" => Duration::from_micros(number),
-            "n" => Duration::from_nanos(number),
-            _ => return None,
-        })
-    };
-    match parse() {
-        Some(deadline) => Ok(Some(deadline)),
-        None => Err(Status::invalid_argument(
-            "grpc-timeout must be up to eight digits and one of H M S m u n",
-        )),
-    }
-}
-
-/// Messages as the bytes that they are.
-#[derive(Clone, Copy, Debug, Default)]
-struct BytesCodec;
-
-impl Codec for BytesCodec {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for BytesCodec {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, message: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.put(message);
-        Ok(())
-    }
-}
-
-impl Decoder for BytesCodec {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        // An empty message is a message.
-        Ok(Some(buffer.copy_to_bytes(buffer.remaining())))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use http::{HeaderMap, HeaderValue};
-
-    #[test]
-    fn deadlines_are_read_in_every_unit() {
-        let read = |text: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert("grpc-timeout", HeaderValue::from_static(text));
-            super::deadline(&headers)
+        let call = GrpcCall {
+            frontend: Arc::clone(&self.frontend),
+            method: Arc::clone(&self.method),
+            in_progress: self.in_progress.take(),
         };
-        assert_eq!(read("2H").unwrap(), Some(Duration::from_secs(7200)));
-        assert_eq!(read("250m").unwrap(), Some(Duration::from_millis(250)));
-        assert_eq!(
-            read("99999999n").unwrap(),
-            Some(Duration::from_nanos(99_999_999))
-        );
-        for bad in ["", "5", "s", "-1S", "123456789S", "1.5S"] {
-            assert!(read(bad).is_err(), "{bad}");
+        Box::pin(call.answer(request))
+    }
+}
+
+struct GrpcCall {
+    frontend: Arc<Frontend>,
+    method: Arc<Method>,
+    in_progress: Option<InProgress>,
+}
+
+impl GrpcCall {
+    async fn answer(
+        self,
+        request: tonic::Request<Streaming<Bytes>>,
+    ) -> Result<tonic::Response<Responses>, Status> {
+        let (headers, _, messages) = request.into_parts();
+        let headers = headers.into_headers();
+        let deadline = request::timeout(&headers)?.map(|timeout| Instant::now() + timeout);
+        if self.method.shape != Shape::Unary {
+            return self.answer_stream(&headers, messages, deadline).await;
         }
-        assert_eq!(super::deadline(&HeaderMap::new()).unwrap(), None);
+        let call = self.unary(&headers, messages);
+        match deadline {
+            Some(deadline) => timeout_at(deadline, call)
+                .await
+                .map_err(|_| response::deadline_exceeded())?,
+            None => call.await,
+        }
+    }
+
+    async fn unary(
+        self,
+        headers: &HeaderMap,
+        mut messages: Streaming<Bytes>,
+    ) -> Result<tonic::Response<Responses>, Status> {
+        let limit = self.frontend.max_message_size;
+        let call = Call {
+            payload: request::only_message(&mut messages, &self.method, limit).await?,
+            metadata: self.metadata(headers),
+            method: self.method,
+        };
+        let answer = self.frontend.router.call(call).await?;
+        let answer = answer.ok_or_else(response::no_message)?;
+        Ok(response::one(answer, self.in_progress))
+    }
+
+    async fn answer_stream(
+        self,
+        headers: &HeaderMap,
+        mut messages: Streaming<Bytes>,
+        deadline: Option<Instant>,
+    ) -> Result<tonic::Response<Responses>, Status> {
+        let limit = self.frontend.max_message_size;
+        let metadata = self.metadata(headers);
+        let (router, method) = (&self.frontend.router, Arc::clone(&self.method));
+        let (answers, refused) = if method.shape.streams_in() {
+            let (payloads, refused) = request::all_messages(messages, Arc::clone(&method), limit);
+            let answers = router.answers_to_stream(StreamedCall {
+                method,
+                payloads,
+                metadata,
+            });
+            (answers, Some(refused))
+        } else {
+            let payload = request::only_message(&mut messages, &method, limit).await?;
+            let answers = router.answers(Call {
+                method,
+                payload,
+                metadata,
+            });
+            (answers, None)
+        };
+        let responding = Responding {
+            answers,
+            refused,
+            deadline,
+            frontend: self.frontend,
+            in_progress: self.in_progress,
+        };
+        if self.method.shape.streams_out() {
+            responding.many().await
+        } else {
+            responding.only().await
+        }
+    }
+
+    fn metadata(&self, headers: &HeaderMap) -> Option<cloudstate_protocol::cloudstate::Metadata> {
+        self.frontend
+            .router
+            .wants_metadata(&self.method)
+            .then(|| metadata::from_headers(headers))
     }
 }

@@ -114,6 +114,10 @@ impl Binding {
         &self.rule
     }
 
+    pub(super) fn is_raw(&self) -> bool {
+        self.raw_response
+    }
+
     /// `path` is what the template matched, without the leading `/` and without the suffix.
     pub(super) fn request(
         &self,

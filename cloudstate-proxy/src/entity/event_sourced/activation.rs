@@ -230,6 +230,7 @@ impl<'a> Activation<'a> {
         let outcome = Outcome {
             action,
             effects: reply.side_effects,
+            more: None,
         };
         self.unanswered
             .push(commit, running.envelope.respond, Ok(outcome));

@@ -1,0 +1,160 @@
+//! Actions: calls that no entity is looked up for and nothing is kept of.
+
+use std::{sync::Arc, time::Duration};
+
+use cloudstate_protocol::{
+    Any,
+    cloudstate::{
+        Metadata,
+        action::{ActionCommand, ActionResponse, action_response::Response},
+        client_action::Action,
+    },
+};
+use futures_util::{
+    StreamExt,
+    future::ready,
+    stream::{self, BoxStream},
+};
+use tokio::time::timeout;
+use tonic::Code;
+
+use crate::{
+    call::{Call, CallError, Outcome, StreamedCall},
+    catalog::Method,
+    settings::Settings,
+    user_function::{ActionCommands, UserFunction, UserFunctionError},
+};
+
+/// What a caller reads when an action breaks off instead of responding; the detail goes to the log only.
+const ACTION_FAILURE: &str = "Unexpected action failure";
+
+/// Calls the actions of a user function. Whoever drops a call cancels it.
+#[derive(Debug)]
+pub(crate) struct Actions {
+    user_function: Arc<dyn UserFunction>,
+    command_timeout: Duration,
+}
+
+impl Actions {
+    pub(crate) fn new(user_function: Arc<dyn UserFunction>, settings: &Settings) -> Self {
+        Self {
+            user_function,
+            command_timeout: settings.command_timeout,
+        }
+    }
+
+    /// Calls a unary method.
+    pub(crate) async fn unary(&self, call: Call) -> Result<Outcome, CallError> {
+        let method = Arc::clone(&call.method);
+        let response = self.user_function.action(command(call));
+        match timeout(self.command_timeout, response).await {
+            Ok(response) => outcome(&method, response),
+            Err(_) => {
+                let limit = self.command_timeout;
+                tracing::error!(service = %method.service_name, command = %method.name, ?limit, "an action took too long");
+                let text = format!(
+                    "the action did not answer within {limit:?} (CLOUDSTATE_COMMAND_TIMEOUT)"
+                );
+                Err(CallError::new(Code::DeadlineExceeded, text))
+            }
+        }
+    }
+
+    /// Calls a method that streams in. It takes as long as the client goes on.
+    pub(crate) async fn streamed_in(&self, call: StreamedCall) -> Result<Outcome, CallError> {
+        let method = Arc::clone(&call.method);
+        let response = self.user_function.action_streamed_in(commands(call)).await;
+        outcome(&method, response)
+    }
+
+    /// Calls a method that streams out.
+    pub(crate) fn streamed_out(
+        &self,
+        call: Call,
+    ) -> BoxStream<'static, Result<Outcome, CallError>> {
+        let method = Arc::clone(&call.method);
+        self.user_function
+            .action_streamed_out(command(call))
+            .map(move |response| outcome(&method, response))
+            .boxed()
+    }
+
+    /// Calls a method that streams both ways.
+    pub(crate) fn streamed(
+        &self,
+        call: StreamedCall,
+    ) -> BoxStream<'static, Result<Outcome, CallError>> {
+        let method = Arc::clone(&call.method);
+        self.user_function
+            .action_streamed(commands(call))
+            .map(move |response| outcome(&method, response))
+            .boxed()
+    }
+}
+
+fn command(call: Call) -> ActionCommand {
+    let Call {
+        method,
+        payload,
+        metadata,
+    } = call;
+    ActionCommand {
+        payload: Some(Any {
+            type_url: method.request_type_url.clone(),
+            value: payload,
+        }),
+        ..opening(&method, metadata)
+    }
+}
+
+/// What is called comes first, the messages behind it.
+fn commands(call: StreamedCall) -> ActionCommands {
+    let StreamedCall {
+        method,
+        payloads,
+        metadata,
+    } = call;
+    let type_url = method.request_type_url.clone();
+    let messages = payloads.map(move |value| ActionCommand {
+        payload: Some(Any {
+            type_url: type_url.clone(),
+            value,
+        }),
+        ..ActionCommand::default()
+    });
+    stream::once(ready(opening(&method, metadata)))
+        .chain(messages)
+        .boxed()
+}
+
+fn opening(method: &Method, metadata: Option<Metadata>) -> ActionCommand {
+    ActionCommand {
+        service_name: method.service_name.to_string(),
+        name: method.name.to_string(),
+        payload: None,
+        metadata,
+    }
+}
+
+fn outcome(
+    method: &Method,
+    response: Result<ActionResponse, UserFunctionError>,
+) -> Result<Outcome, CallError> {
+    let response = response.map_err(|error| {
+        tracing::error!(service = %method.service_name, command = %method.name, %error, "an action broke off");
+        if error.is_unreachable() {
+            error.into()
+        } else {
+            CallError::new(Code::Unknown, ACTION_FAILURE)
+        }
+    })?;
+    Ok(Outcome {
+        action: response.response.map(|response| match response {
+            Response::Failure(failure) => Action::Failure(failure),
+            Response::Reply(reply) => Action::Reply(reply),
+            Response::Forward(forward) => Action::Forward(forward),
+        }),
+        effects: response.side_effects,
+        more: None,
+    })
+}

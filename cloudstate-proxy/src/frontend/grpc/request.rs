@@ -1,0 +1,131 @@
+//! What a client sends: its messages, checked, and how long it waits.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::{
+    StreamExt,
+    future::pending,
+    stream::{self, BoxStream},
+};
+use http::HeaderMap;
+use tokio::sync::oneshot;
+use tonic::{Code, Status, Streaming};
+
+use crate::catalog::Method;
+
+/// The message of a request that has one; more or less than one is the client's mistake.
+pub(super) async fn only_message(
+    messages: &mut Streaming<Bytes>,
+    method: &Method,
+    limit: usize,
+) -> Result<Bytes, Status> {
+    let explain = |status| explain(status, limit);
+    let Some(message) = messages.message().await.map_err(explain)? else {
+        return Err(Status::invalid_argument("the request has no message"));
+    };
+    match messages.message().await.map_err(explain)? {
+        None => checked(message, method),
+        Some(_) => Err(Status::invalid_argument(
+            "the method takes one message, and the request has more",
+        )),
+    }
+}
+
+/// The messages of a request that is a stream, and what is wrong with the first bad one.
+///
+/// Behind a bad one nothing comes, not even the end: whoever reads them would take it for the end of the request.
+pub(super) fn all_messages(
+    messages: Streaming<Bytes>,
+    method: Arc<Method>,
+    limit: usize,
+) -> (BoxStream<'static, Bytes>, oneshot::Receiver<Status>) {
+    let (refuse, refused) = oneshot::channel();
+    let messages = stream::unfold((messages, refuse), move |(mut messages, refuse)| {
+        let method = Arc::clone(&method);
+        async move {
+            let message = match messages.message().await {
+                Ok(message) => message.map(|message| checked(message, &method)).transpose(),
+                Err(status) => Err(explain(status, limit)),
+            };
+            match message {
+                Ok(message) => Some((message?, (messages, refuse))),
+                Err(status) => {
+                    let _ = refuse.send(status);
+                    pending().await
+                }
+            }
+        }
+    });
+    (messages.boxed(), refused)
+}
+
+fn checked(message: Bytes, method: &Method) -> Result<Bytes, Status> {
+    match method.request.validate(&message) {
+        Ok(()) => Ok(message),
+        Err(error) => Err(Status::invalid_argument(error.to_string())),
+    }
+}
+
+fn explain(status: Status, limit: usize) -> Status {
+    match status.code() {
+        // tonic's code for a message over the limit; gRPC's own libraries say RESOURCE_EXHAUSTED.
+        Code::OutOfRange => Status::resource_exhausted(format!(
+            "the message is larger than the {limit} bytes that CLOUDSTATE_MAX_MESSAGE_SIZE allows"
+        )),
+        _ => status,
+    }
+}
+
+/// Reads `grpc-timeout`: up to eight digits and a unit.
+pub(super) fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Status> {
+    let Some(value) = headers.get("grpc-timeout") else {
+        return Ok(None);
+    };
+    let parse = || {
+        let text = value.to_str().ok()?;
+        let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+        let number: u64 = (digits.len() <= 8).then(|| digits.parse().ok()).flatten()?;
+        Some(match unit {
+            "H" => Duration::from_secs(number * 3600),
+            "M" => Duration::from_secs(number * 60),
+            "S" => Duration::from_secs(number),
+            "m" => Duration::from_millis(number),
+            "u" => Duration::from_micros(number),
+            "n" => Duration::from_nanos(number),
+            _ => return None,
+        })
+    };
+    match parse() {
+        Some(deadline) => Ok(Some(deadline)),
+        None => Err(Status::invalid_argument(
+            "grpc-timeout must be up to eight digits and one of H M S m u n",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use http::{HeaderMap, HeaderValue};
+
+    #[test]
+    fn deadlines_are_read_in_every_unit() {
+        let read = |text: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("grpc-timeout", HeaderValue::from_static(text));
+            super::timeout(&headers)
+        };
+        assert_eq!(read("2H").unwrap(), Some(Duration::from_secs(7200)));
+        assert_eq!(read("250m").unwrap(), Some(Duration::from_millis(250)));
+        assert_eq!(
+            read("99999999n").unwrap(),
+            Some(Duration::from_nanos(99_999_999))
+        );
+        for bad in ["", "5", "s", "-1S", "123456789S", "1.5S"] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+        assert_eq!(super::timeout(&HeaderMap::new()).unwrap(), None);
+    }
+}

@@ -1,0 +1,146 @@
+//! What a client receives: one message, or a stream of them that ends in good order or with a status.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use futures_util::{
+    Stream, StreamExt,
+    future::{pending, ready},
+    stream::{self, BoxStream},
+};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, sleep_until},
+};
+use tonic::{Response, Status};
+
+use crate::{
+    call::Answer,
+    frontend::{Frontend, InProgress, metadata},
+    router::Answers,
+};
+
+/// The messages of a response.
+pub(super) enum Responses {
+    One {
+        message: Option<Bytes>,
+        /// Counts the request until this has been handed over.
+        _in_progress: Option<InProgress>,
+    },
+    Many(BoxStream<'static, Result<Bytes, Status>>),
+}
+
+impl Stream for Responses {
+    type Item = Result<Bytes, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match &mut *self {
+            Self::One { message, .. } => Poll::Ready(message.take().map(Ok)),
+            Self::Many(messages) => messages.poll_next_unpin(cx),
+        }
+    }
+}
+
+/// A response of one message.
+pub(super) fn one(answer: Answer, in_progress: Option<InProgress>) -> Response<Responses> {
+    respond(
+        answer.metadata,
+        Responses::One {
+            message: Some(answer.payload),
+            _in_progress: in_progress,
+        },
+    )
+}
+
+pub(super) fn no_message() -> Status {
+    Status::internal("the user function answered with no message")
+}
+
+pub(super) fn deadline_exceeded() -> Status {
+    Status::deadline_exceeded("the call's grpc-timeout has passed")
+}
+
+/// A call whose answers come one after the other, and everything that ends it early.
+pub(super) struct Responding {
+    pub(super) answers: Answers,
+    /// Says what is wrong with a message of the client.
+    pub(super) refused: Option<oneshot::Receiver<Status>>,
+    pub(super) deadline: Option<Instant>,
+    pub(super) frontend: Arc<Frontend>,
+    pub(super) in_progress: Option<InProgress>,
+}
+
+impl Responding {
+    /// A response of one message: the first.
+    pub(super) async fn only(mut self) -> Result<Response<Responses>, Status> {
+        let answer = self.next().await.transpose()?.flatten();
+        Ok(one(answer.ok_or_else(no_message)?, self.in_progress))
+    }
+
+    /// A response of all messages. Headers come with the first outcome, because its metadata is among them.
+    pub(super) async fn many(mut self) -> Result<Response<Responses>, Status> {
+        let first = self.next().await.transpose()?.flatten();
+        let (metadata, first) = first.map_or_else(Default::default, |first| {
+            (first.metadata, Some(first.payload))
+        });
+        let rest = stream::unfold(Some(self), |responding| async {
+            let mut responding = responding?;
+            match responding.next().await? {
+                Ok(answer) => Some((Ok(answer), Some(responding))),
+                Err(status) => Some((Err(status), None)),
+            }
+        });
+        let rest = rest.filter_map(|answer| {
+            ready(
+                answer
+                    .map(|answer| answer.map(|answer| answer.payload))
+                    .transpose(),
+            )
+        });
+        let messages = stream::iter(first.map(Ok)).chain(rest).boxed();
+        Ok(respond(metadata, Responses::Many(messages)))
+    }
+
+    async fn next(&mut self) -> Option<Result<Option<Answer>, Status>> {
+        tokio::select! {
+            biased;
+            status = refusal(&mut self.refused) => Some(Err(status)),
+            answer = self.answers.next() => answer.map(|answer| answer.map_err(Status::from)),
+            () = passed(self.deadline) => Some(Err(deadline_exceeded())),
+            error = self.frontend.stopped() => Some(Err(error.into())),
+        }
+    }
+}
+
+async fn refusal(refused: &mut Option<oneshot::Receiver<Status>>) -> Status {
+    if let Some(receiver) = refused {
+        match receiver.await {
+            Ok(status) => return status,
+            // The client has sent everything.
+            Err(_) => *refused = None,
+        }
+    }
+    pending().await
+}
+
+async fn passed(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => pending().await,
+    }
+}
+
+fn respond(
+    metadata: Option<cloudstate_protocol::cloudstate::Metadata>,
+    messages: Responses,
+) -> Response<Responses> {
+    let mut response = Response::new(messages);
+    if let Some(metadata) = metadata {
+        metadata::into_headers(metadata, response.metadata_mut().as_mut());
+    }
+    response
+}

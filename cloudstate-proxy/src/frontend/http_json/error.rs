@@ -1,0 +1,114 @@
+//! What a client reads when there is no answer.
+
+use http::{HeaderValue, Response, StatusCode, Version, header::CONNECTION};
+use tonic::{Code, body::Body};
+
+use super::{respond, text};
+use crate::call::CallError;
+
+pub(super) enum HttpError {
+    Call(CallError),
+    UnsupportedType(String),
+    TooLarge { limit: usize, all_read: bool },
+}
+
+impl From<CallError> for HttpError {
+    fn from(error: CallError) -> Self {
+        Self::Call(error)
+    }
+}
+
+impl HttpError {
+    pub(super) fn into_response(self, version: Version) -> Response<Body> {
+        match self {
+            // As the TCK has it: the user function's own text and nothing else.
+            Self::Call(error) if error.is_refusal() => text(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                error.message().to_owned(),
+            ),
+            Self::Call(error) => refuse(&error),
+            Self::UnsupportedType(message) => error_body(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                Code::InvalidArgument,
+                &message,
+            ),
+            Self::TooLarge { limit, all_read } => {
+                let mut response = error_body(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    Code::ResourceExhausted,
+                    &format!(
+                        "the body is larger than the {limit} bytes that CLOUDSTATE_MAX_MESSAGE_SIZE allows"
+                    ),
+                );
+                // With the rest of a body on its way, an HTTP/1 connection serves no other request.
+                if !all_read && version < Version::HTTP_2 {
+                    let close = HeaderValue::from_static("close");
+                    response.headers_mut().insert(CONNECTION, close);
+                }
+                response
+            }
+        }
+    }
+}
+
+/// A response for a call that was not handled.
+pub(in crate::frontend) fn refuse(error: &CallError) -> Response<Body> {
+    error_body(status_of(error.code()), error.code(), error.message())
+}
+
+pub(super) fn error_body(status: StatusCode, code: Code, message: &str) -> Response<Body> {
+    let body = describe(code, message);
+    respond(
+        status,
+        HeaderValue::from_static("application/json"),
+        body.to_string().into(),
+    )
+}
+
+/// An error as JSON.
+pub(super) fn describe(code: Code, message: &str) -> serde_json::Value {
+    serde_json::json!({ "code": name_of(code), "message": message })
+}
+
+/// The HTTP status of a gRPC code, as `google.rpc.Code` documents the mapping.
+fn status_of(code: Code) -> StatusCode {
+    match code {
+        Code::Ok => StatusCode::OK,
+        Code::Cancelled => StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
+        Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange => {
+            StatusCode::BAD_REQUEST
+        }
+        Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
+        Code::NotFound => StatusCode::NOT_FOUND,
+        Code::AlreadyExists | Code::Aborted => StatusCode::CONFLICT,
+        Code::PermissionDenied => StatusCode::FORBIDDEN,
+        Code::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Code::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
+        Code::Unimplemented => StatusCode::NOT_IMPLEMENTED,
+        Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Code::Unknown | Code::Internal | Code::DataLoss => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// The code's name in `google.rpc.Code`.
+fn name_of(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}

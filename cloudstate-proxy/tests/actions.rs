@@ -1,0 +1,17 @@
+//! Actions through the port: calls of every shape, their messages as fast as both sides take them, and their ends.
+#![allow(
+    clippy::unwrap_used,
+    clippy::needless_pass_by_value,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "actions/client.rs"]
+mod client;
+#[path = "actions/function.rs"]
+mod function;
+#[path = "actions/grpc.rs"]
+mod grpc;
+#[path = "actions/http.rs"]
+mod http;
+#[path = "proto/pool.rs"]
+mod pool;
