@@ -43,6 +43,16 @@ pub(crate) struct CommandOptions {
     pub(crate) name: Option<SpannedValue<String>>,
 }
 
+/// Options of `#[json(..)]`, which belongs to `#[derive(Json)]`.
+#[derive(Debug, Default, FromMeta)]
+#[darling(default)]
+pub(crate) struct JsonOptions {
+    pub(crate) name: Option<SpannedValue<String>>,
+    pub(crate) version: Option<SpannedValue<u32>>,
+    #[darling(rename = "crate")]
+    pub(crate) krate: Option<PathOption>,
+}
+
 /// An option whose value is a path, without quotes.
 #[derive(Clone, Debug)]
 pub(crate) struct PathOption(pub(crate) Path);

@@ -2,12 +2,12 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
-use syn::Item;
+use syn::{DeriveInput, Item};
 
 use crate::{
     attrs::{self, CratePath, EntityOptions, HandlersOptions, Kind},
     errors::Errors,
-    expand, fallback, parse, validate,
+    expand, fallback, json, parse, validate,
 };
 
 pub(crate) fn event_sourced_entity(options: TokenStream, tokens: &TokenStream) -> TokenStream {
@@ -58,6 +58,18 @@ pub(crate) fn handlers(options: TokenStream, tokens: &TokenStream) -> TokenStrea
     };
     let item = &block.item;
     quote!(#item #generated)
+}
+
+pub(crate) fn derive_json(tokens: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let input = match syn::parse2::<DeriveInput>(tokens) {
+        Ok(input) => input,
+        Err(error) => return error.into_compile_error(),
+    };
+    let stored = json::validate(&input, &mut errors);
+    let implementation = stored.as_ref().map(json::expand);
+    let errors = errors.to_tokens();
+    quote!(#errors #implementation)
 }
 
 /// An attribute of methods that no `#[handlers]` took away.

@@ -9,6 +9,7 @@ mod driver;
 mod errors;
 mod expand;
 mod fallback;
+mod json;
 mod model;
 mod parse;
 mod tokens;
@@ -51,6 +52,21 @@ pub fn event_sourced_entity(options: TokenStream, item: TokenStream) -> TokenStr
 #[proc_macro_attribute]
 pub fn handlers(options: TokenStream, item: TokenStream) -> TokenStream {
     driver::handlers(options.into(), &item.into()).into()
+}
+
+/// Lets a type of your own be stored, as JSON: an event, a snapshot, a value or an element of a CRDT.
+///
+/// serde writes and reads it, so its derives stand beside this one:
+/// `#[derive(serde::Serialize, serde::Deserialize, Json)]`. A field that older JSON lacks has `#[serde(default)]`.
+///
+/// | option of `#[json(..)]` | meaning | without it |
+/// |---|---|---|
+/// | `name = "item-added"` | what the type is called where it is stored, in `json.cloudstate.io/item-added`; renaming the type then changes nothing | name of the type |
+/// | `version = 2` | the type's second form, stored as `json.cloudstate.io/item-added.v2`, so that both forms can be told apart | 1, which does not show |
+/// | `crate = path` | where the crate `cloudstate` is, if it has another name | `::cloudstate` |
+#[proc_macro_derive(Json, attributes(json))]
+pub fn json(item: TokenStream) -> TokenStream {
+    driver::derive_json(item.into()).into()
 }
 
 /// Handles the commands of one rpc: the one with the method's name in upper camel case, or `name = "AddItem"`.

@@ -9,7 +9,7 @@
 //! Elements of sets and keys of maps are compared as they are encoded, so an equal value always has equal bytes; a
 //! primitive's default value is no bytes at all.
 
-mod json;
+pub mod json;
 mod primitive;
 mod protobuf;
 

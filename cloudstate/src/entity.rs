@@ -7,10 +7,9 @@ use std::{fmt, ops::Deref, time::Duration};
 
 use bytestring::ByteString;
 use cloudstate_protocol::Any;
-use prost::DecodeError;
 
 use crate::{
-    Context, EventContext, Payload, Service,
+    Context, DecodeError, EventContext, Payload, Service,
     handler::{Handled, Incoming},
 };
 

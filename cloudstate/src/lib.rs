@@ -113,11 +113,12 @@ mod settings;
 mod user_function;
 
 pub use cloudstate_macros::{
-    command_handler, event_handler, event_sourced_entity, handlers, snapshot, snapshot_handler,
+    Json, command_handler, event_handler, event_sourced_entity, handlers, snapshot,
+    snapshot_handler,
 };
 pub use cloudstate_process::shutdown_signal;
 pub use cloudstate_protocol::{self as protocol, Any};
-pub use codec::Payload;
+pub use codec::{DecodeError, Payload};
 pub use context::{Context, EventContext};
 pub use entity::{
     Create, Entity, EntityId, EventOf, EventSourcedEntity, Handlers, Handles, ReplayError,
@@ -139,6 +140,7 @@ pub use user_function::UserFunction;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::{
+        codec::{JsonCodec, json_codec},
         completeness::{check_complete, name_of},
         private::{
             ServedByOneEntity, dispatch, no_handler, replay, restore_snapshot, take_snapshot,
@@ -146,6 +148,7 @@ pub mod __private {
         },
         registry::Registration,
     };
+    pub use bytes::Bytes;
     pub use bytestring::ByteString;
     pub use inventory;
 }

@@ -43,7 +43,7 @@
 //! ```
 
 pub use crate::{
-    CloudEvent, Context, EntityId, EventContext, Failure, Forward, Metadata, Reply, SideEffect,
-    command_handler, ensure, event_handler, event_sourced_entity, handlers, snapshot,
+    CloudEvent, Context, EntityId, EventContext, Failure, Forward, Json, Metadata, Reply,
+    SideEffect, command_handler, ensure, event_handler, event_sourced_entity, handlers, snapshot,
     snapshot_handler,
 };

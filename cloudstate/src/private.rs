@@ -5,6 +5,7 @@ use std::{any, marker::PhantomData};
 use crate::{
     Any, Context, EventContext, EventSourcedEntity, Handles, Payload, ReplayError, Rpc, Service,
     Snapshots,
+    codec::is_stored_as,
     handler::{Call, Handled, Incoming, IntoReply, one_to_one},
     service::OneToOne,
 };
@@ -45,16 +46,13 @@ pub fn replay<E: Handles<V>, V: Payload>(
     event: &Any,
     context: &EventContext<'_>,
 ) -> Option<Result<(), ReplayError>> {
-    has_type(event, E::type_url())
+    is_stored_as(event, E::type_url())
         .then(|| decode(event, "event").map(|event| state.apply(event, context)))
 }
 
 /// The state as a snapshot.
 pub fn take_snapshot<E: Snapshots>(state: &E) -> Any {
-    Any {
-        type_url: E::Snapshot::type_url(),
-        value: state.save().encode(),
-    }
+    state.save().to_any()
 }
 
 /// Replaces the state by a snapshot's; `None` if it is of another type.
@@ -62,7 +60,7 @@ pub fn restore_snapshot<E: Snapshots>(
     state: &mut E,
     snapshot: &Any,
 ) -> Option<Result<(), ReplayError>> {
-    has_type(snapshot, &E::Snapshot::type_url())
+    is_stored_as(snapshot, &E::Snapshot::type_url())
         .then(|| decode(snapshot, "snapshot").map(|snapshot| state.restore(snapshot)))
 }
 
@@ -73,12 +71,6 @@ pub fn no_handler<E: EventSourcedEntity>(any: &Any, kind: &'static str) -> Repla
         kind,
         type_url: any.type_url.clone(),
     }
-}
-
-/// Whether `any` has the type of `type_url`; what stands before the `/` does not count.
-fn has_type(any: &Any, type_url: &str) -> bool {
-    let name = type_url.split_once('/').map_or(type_url, |(_, name)| name);
-    any.type_name() == name
 }
 
 fn decode<P: Payload>(any: &Any, kind: &'static str) -> Result<P, ReplayError> {

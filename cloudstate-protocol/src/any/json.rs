@@ -2,12 +2,19 @@
 
 use bytes::Bytes;
 use bytestring::ByteString;
+use prost::{
+    DecodeError,
+    encoding::{WireType, encode_key, encode_varint, encoded_len_varint},
+};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Any, AnyError, Kind, primitive};
 
 /// Prefix of the type URL of every JSON value.
 pub const JSON_PREFIX: &str = "json.cloudstate.io/";
+
+/// Room in front of the text for its field's key and length.
+const HEAD: usize = 11;
 
 impl Any {
     /// Holds a value as JSON; `type_name` is what the application calls its type.
@@ -30,11 +37,8 @@ impl Any {
     /// The value has no form in JSON, such as a map whose keys are not strings.
     pub fn json(type_name: &str, value: &impl Serialize) -> Result<Self, AnyError> {
         let type_url = ByteString::from(format!("{JSON_PREFIX}{type_name}"));
-        match serde_json::to_vec(value) {
-            Ok(text) => Ok(Self {
-                type_url,
-                value: primitive::encode(&Bytes::from(text)),
-            }),
+        match encode(value) {
+            Ok(value) => Ok(Self { type_url, value }),
             Err(source) => Err(AnyError::Json { type_url, source }),
         }
     }
@@ -47,11 +51,42 @@ impl Any {
         if self.kind() != Kind::Json {
             return Err(self.mismatch(format!("{JSON_PREFIX}*")));
         }
-        let text: Bytes =
-            primitive::decode(&self.value).map_err(|source| self.undecodable(source))?;
-        serde_json::from_slice(&text).map_err(|source| AnyError::Json {
+        let text = text(&self.value).map_err(|source| self.undecodable(source))?;
+        from_text(&text).map_err(|source| AnyError::Json {
             type_url: self.type_url.clone(),
             source,
         })
     }
+}
+
+/// The bytes of a value as JSON: a message whose field 1 is the text.
+///
+/// # Errors
+/// The value has no form in JSON.
+pub fn encode(value: &impl Serialize) -> Result<Bytes, serde_json::Error> {
+    let mut buffer = vec![0; HEAD];
+    serde_json::to_writer(&mut buffer, value)?;
+    // The length is known only now; written right before the text, nothing has to move.
+    let len = (buffer.len() - HEAD) as u64;
+    let start = HEAD - 1 - encoded_len_varint(len);
+    let mut head = &mut buffer[start..HEAD];
+    encode_key(1, WireType::LengthDelimited, &mut head);
+    encode_varint(len, &mut head);
+    Ok(Bytes::from(buffer).slice(start..))
+}
+
+/// The text of a value that [`encode`] wrote.
+///
+/// # Errors
+/// The bytes are not a protobuf message.
+pub fn text(value: &Bytes) -> Result<Bytes, DecodeError> {
+    primitive::decode(value)
+}
+
+/// Reads a value from its [`text`].
+///
+/// # Errors
+/// The text is not JSON, or its JSON is not a `T`.
+pub fn from_text<T: DeserializeOwned>(text: &[u8]) -> Result<T, serde_json::Error> {
+    serde_json::from_slice(text)
 }
