@@ -13,7 +13,7 @@ use syn::{Attribute, Expr, ExprLit, Ident, Lit, Meta, Path};
 
 use crate::errors::Errors;
 
-/// Options of `#[event_sourced_entity]`.
+/// Options of the attributes that make an entity; not every kind has every option.
 #[derive(Debug, Default, FromMeta)]
 #[darling(default)]
 pub(crate) struct EntityOptions {

@@ -7,24 +7,29 @@ use syn::{DeriveInput, Item};
 use crate::{
     attrs::{self, CratePath, EntityOptions, HandlersOptions, Kind},
     errors::Errors,
-    expand, fallback, json, parse, validate,
+    expand, fallback, json,
+    model::EntityKind,
+    parse, validate,
 };
 
-pub(crate) fn event_sourced_entity(options: TokenStream, tokens: &TokenStream) -> TokenStream {
+pub(crate) fn entity(kind: EntityKind, options: TokenStream, tokens: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let item = match syn::parse2::<Item>(tokens.clone()) {
         Ok(Item::Struct(item)) => item,
         Ok(other) => {
             errors.at(
                 keyword(&other),
-                "`#[event_sourced_entity]` stands above the `struct` that holds an entity's state",
+                format!(
+                    "`#[{}]` stands above the `struct` that holds an entity's state",
+                    kind.attribute()
+                ),
             );
             return fallback::item(tokens, &errors);
         }
         Err(error) => return fallback::item(tokens, &error.into()),
     };
     let options: EntityOptions = attrs::read(options, &mut errors);
-    let entity = validate::entity(options, item, &mut errors);
+    let entity = validate::entity(kind, options, item, &mut errors);
     expand::entity(&entity, &errors)
 }
 

@@ -17,6 +17,8 @@ mod validate;
 
 use proc_macro::TokenStream;
 
+use model::EntityKind;
+
 /// Makes a struct the state of an event-sourced entity, which implements a service of a `.proto` file.
 ///
 /// The struct is the state in memory. What is stored are its events and snapshots, so its fields may change freely. It
@@ -36,10 +38,23 @@ use proc_macro::TokenStream;
 /// when it starts. Generic structs are never registered: pass their instances to `Cloudstate::register`.
 #[proc_macro_attribute]
 pub fn event_sourced_entity(options: TokenStream, item: TokenStream) -> TokenStream {
-    driver::event_sourced_entity(options.into(), &item.into()).into()
+    driver::entity(EntityKind::EventSourced, options.into(), &item.into()).into()
 }
 
-/// Finds the handlers of an entity in an `impl` block.
+/// Makes a struct the state of a value entity, which implements a service of a `.proto` file.
+///
+/// The state is stored as a whole, with every command that has changed it: what the method with [`macro@snapshot`]
+/// returns is stored, and the one with [`macro@snapshot_handler`] reads it back. The struct needs `Default`, the state
+/// before the first command, and an `impl` block with [`macro@handlers`]. Its command handlers change it through
+/// `&mut Context<Self>`; the entity has no events.
+///
+/// The options are those of [`macro@event_sourced_entity`], without `snapshot_every`.
+#[proc_macro_attribute]
+pub fn value_entity(options: TokenStream, item: TokenStream) -> TokenStream {
+    driver::entity(EntityKind::Value, options.into(), &item.into()).into()
+}
+
+/// Finds the handlers of an entity, of any kind, in an `impl` block.
 ///
 /// Its methods with [`macro@command_handler`], [`macro@event_handler`], [`macro@snapshot`] and
 /// [`macro@snapshot_handler`] stay ordinary methods, which tests can call; others are left alone. An entity has one such
@@ -73,7 +88,7 @@ pub fn json(item: TokenStream) -> TokenStream {
 ///
 /// Parameters are told apart by type. They come in any order, and each may be left out:
 ///
-/// - `&self`, for a query; or `&mut Context<Self>`, which reads the state and emits events,
+/// - `&self`, for a query; or `&mut Context<Self>`, which reads the state, and emits events or changes it,
 /// - the request message,
 /// - `EntityId`, `Metadata`, `Option<CloudEvent>`.
 ///
@@ -87,7 +102,7 @@ pub fn command_handler(_options: TokenStream, item: TokenStream) -> TokenStream 
 /// Applies an event to the state: when it is emitted, and whenever the entity is loaded.
 ///
 /// The method takes `&mut self` and the event, and may take `EventContext` and `EntityId`. It returns nothing and refuses
-/// nothing: the event has happened. It has no options.
+/// nothing: the event has happened. It has no options, and its place is an event-sourced entity.
 #[proc_macro_attribute]
 pub fn event_handler(_options: TokenStream, item: TokenStream) -> TokenStream {
     driver::misplaced(attrs::Kind::Event, &item.into()).into()
@@ -95,8 +110,8 @@ pub fn event_handler(_options: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Turns the state into its stored form, a message: `fn save(&self) -> pb::Saved`.
 ///
-/// It comes with a [`macro@snapshot_handler`], and runs as often as the entity's `snapshot_every` says. It has no
-/// options.
+/// It comes with a [`macro@snapshot_handler`]. In an event-sourced entity it runs as often as `snapshot_every` says; in a
+/// value entity, whenever a command has changed the state. It has no options.
 #[proc_macro_attribute]
 pub fn snapshot(_options: TokenStream, item: TokenStream) -> TokenStream {
     driver::misplaced(attrs::Kind::Snapshot, &item.into()).into()
@@ -104,8 +119,8 @@ pub fn snapshot(_options: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Restores the state from its stored form: `fn restore(&mut self, saved: pb::Saved)`.
 ///
-/// It runs before the events that are newer than the snapshot are applied, and takes what [`macro@snapshot`] returns. It
-/// has no options.
+/// It takes what [`macro@snapshot`] returns, and runs when the entity is loaded: before the events that are newer than the
+/// snapshot are applied. In a value entity it also brings the state back behind a command that failed. It has no options.
 #[proc_macro_attribute]
 pub fn snapshot_handler(_options: TokenStream, item: TokenStream) -> TokenStream {
     driver::misplaced(attrs::Kind::SnapshotHandler, &item.into()).into()

@@ -5,9 +5,35 @@ use syn::{Attribute, Generics, Ident, ItemStruct, Path, Type};
 
 use crate::{attrs::CratePath, errors::Errors};
 
-/// A struct with `#[event_sourced_entity]`.
+/// The attributes that make an entity of a struct, by the kind of entity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EntityKind {
+    EventSourced,
+    Value,
+}
+
+impl EntityKind {
+    /// Name of the attribute.
+    pub(crate) fn attribute(self) -> &'static str {
+        match self {
+            Self::EventSourced => "event_sourced_entity",
+            Self::Value => "value_entity",
+        }
+    }
+
+    /// What a struct with the attribute is.
+    pub(crate) fn noun(self) -> &'static str {
+        match self {
+            Self::EventSourced => "an event-sourced entity",
+            Self::Value => "a value entity",
+        }
+    }
+}
+
+/// A struct with an attribute that makes it an entity.
 #[derive(Debug)]
 pub(crate) struct Entity {
+    pub(crate) kind: EntityKind,
     pub(crate) item: ItemStruct,
     pub(crate) krate: CratePath,
     /// Without a service, why there is none.

@@ -2,7 +2,7 @@
 
 use std::str;
 
-use crate::{Entity, Handlers, Rpc, Service, service::Method};
+use crate::{Entity, Handlers, Rpc, Service, kind::Kind, service::Method};
 
 /// Name of the rpc, as the `.proto` has it.
 pub const fn name_of<R: Rpc>(_rpc: R) -> &'static str {
@@ -18,7 +18,14 @@ pub const fn check_complete<E: Handlers>() {
     let mut index = 0;
     while index < methods.len() {
         if !contains(E::HANDLED, methods[index].name) {
-            message = message.missing(&methods[index], service);
+            let method = &methods[index];
+            let too_many_requests = method.client_streaming && !<E::Kind as Kind>::CLIENT_STREAMS;
+            let too_many_replies = method.server_streaming && !<E::Kind as Kind>::SERVER_STREAMS;
+            message = if too_many_requests || too_many_replies {
+                message.streams(method, service, <E::Kind as Kind>::NOUN)
+            } else {
+                message.missing(method, service)
+            };
         }
         index += 1;
     }
@@ -46,16 +53,23 @@ impl Message {
         }
     }
 
-    const fn missing(self, method: &Method, service: &str) -> Self {
-        let this = self
-            .text("rpc `")
+    const fn rpc(self, method: &Method, service: &str) -> Self {
+        self.text("rpc `")
             .text(method.name)
             .text("` of `")
-            .text(service);
-        if method.client_streaming || method.server_streaming {
-            return this.text("` streams, which an event-sourced entity cannot handle\n");
-        }
-        this.text("` has no handler; write:\n    #[command_handler]\n    fn ")
+            .text(service)
+    }
+
+    const fn streams(self, method: &Method, service: &str, noun: &str) -> Self {
+        self.rpc(method, service)
+            .text("` streams, which ")
+            .text(noun)
+            .text(" cannot handle\n")
+    }
+
+    const fn missing(self, method: &Method, service: &str) -> Self {
+        self.rpc(method, service)
+            .text("` has no handler; write:\n    #[command_handler]\n    fn ")
             .text(method.handler)
             .text("(context: &mut Context<Self>, request: ")
             .type_name(method.request)

@@ -1,34 +1,42 @@
 //! What a handler sees of the world: the entity's state, its identity, and what it may start.
 
-use std::{fmt, mem, ops::Deref};
+use std::{
+    fmt, mem,
+    ops::{Deref, DerefMut},
+};
 
-use cloudstate_protocol::{Any, cloudstate as wire};
+use cloudstate_protocol::cloudstate as wire;
 
-use crate::{EntityId, EventOf, EventSourcedEntity, Handlers, ReplayError, SideEffect};
+use crate::{
+    Entity, EntityId, EventOf, Metadata, SideEffect,
+    kind::{Kind, Mutable},
+};
 
 /// The entity while it handles a command.
 ///
-/// It dereferences to the state, for reading: only [`emit`](Self::emit) changes it, through the event handlers.
-pub struct Context<E: EventSourcedEntity> {
+/// It dereferences to the state. What else it can do follows from the entity's [`Kind`](Entity::Kind): the state of an
+/// event-sourced entity is for reading, and changes where it is told [`emit`](Self::emit); others are changed through the
+/// context.
+pub struct Context<E: Entity> {
     state: E,
     entity_id: EntityId,
-    sequence: u64,
     command_id: i64,
     command_name: &'static str,
-    events: Vec<Any>,
+    metadata: Metadata,
     effects: Vec<wire::SideEffect>,
+    work: <E::Kind as Kind>::Work<E>,
 }
 
-impl<E: EventSourcedEntity> Context<E> {
-    pub(crate) fn new(entity_id: EntityId, state: E) -> Self {
+impl<E: Entity> Context<E> {
+    pub(crate) fn new(entity_id: EntityId, state: E, work: <E::Kind as Kind>::Work<E>) -> Self {
         Self {
             state,
             entity_id,
-            sequence: 0,
             command_id: 0,
             command_name: "",
-            events: Vec::new(),
+            metadata: Metadata::new(),
             effects: Vec::new(),
+            work,
         }
     }
 
@@ -36,20 +44,21 @@ impl<E: EventSourcedEntity> Context<E> {
     ///
     /// The reply leaves only when the event is durable. If the handler fails afterwards, the event is not stored and the
     /// state is as it was before the command. Compiles only for events that the entity has an `#[event_handler]` for.
-    pub fn emit<V: EventOf<E>>(&mut self, event: V) {
-        self.events.push(Any {
-            type_url: V::stored_type_url().clone(),
-            value: event.encode(),
-        });
-        self.sequence += 1;
-        let context = EventContext {
-            entity_id: &self.entity_id,
-            sequence: self.sequence,
-        };
-        event.apply_to(&mut self.state, &context);
+    pub fn emit<V: EventOf<E, E::Kind>>(&mut self, event: V) {
+        event.emit(self);
     }
 
-    /// Starts another command once this one has succeeded and its events are durable.
+    /// Deletes the state: it is as before the first command, and nothing of it is stored.
+    ///
+    /// If the handler fails afterwards, nothing is deleted.
+    pub fn delete(&mut self)
+    where
+        E::Kind: Mutable,
+    {
+        <E::Kind as Mutable>::delete(self);
+    }
+
+    /// Starts another command once this one has succeeded and what it changed is durable.
     pub fn effect(&mut self, effect: SideEffect) {
         self.effects.push(effect.inner);
     }
@@ -57,11 +66,6 @@ impl<E: EventSourcedEntity> Context<E> {
     /// The entity's id.
     pub fn entity_id(&self) -> &EntityId {
         &self.entity_id
-    }
-
-    /// Sequence number of the last event, those emitted by this command included; 0 before the first.
-    pub fn sequence(&self) -> u64 {
-        self.sequence
     }
 
     /// Number of the command among those of this activation, from 1.
@@ -74,38 +78,48 @@ impl<E: EventSourcedEntity> Context<E> {
         self.command_name
     }
 
+    /// What came beside the command.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// Begins a command.
+    pub(crate) fn begin(
+        &mut self,
+        command_id: i64,
+        command_name: &'static str,
+        metadata: Option<wire::Metadata>,
+    ) {
+        self.command_id = command_id;
+        self.command_name = command_name;
+        self.metadata = Metadata::from_wire(metadata);
+    }
+
+    /// The state, without a note that it is being changed.
     pub(crate) fn state_mut(&mut self) -> &mut E {
         &mut self.state
     }
 
-    pub(crate) fn set_sequence(&mut self, sequence: u64) {
-        self.sequence = sequence;
+    pub(crate) fn work(&self) -> &<E::Kind as Kind>::Work<E> {
+        &self.work
     }
 
-    pub(crate) fn begin(&mut self, command_id: i64, command_name: &'static str) {
-        self.command_id = command_id;
-        self.command_name = command_name;
+    pub(crate) fn work_mut(&mut self) -> &mut <E::Kind as Kind>::Work<E> {
+        &mut self.work
     }
 
-    pub(crate) fn apply_stored(&mut self, event: &Any, sequence: u64) -> Result<(), ReplayError>
-    where
-        E: Handlers,
-    {
-        let context = EventContext {
-            entity_id: &self.entity_id,
-            sequence,
-        };
-        self.state.replay(event, &context)?;
-        self.sequence = sequence;
-        Ok(())
+    /// State, id and work at once, for those who change one by another.
+    pub(crate) fn parts(&mut self) -> (&mut E, &EntityId, &mut <E::Kind as Kind>::Work<E>) {
+        (&mut self.state, &self.entity_id, &mut self.work)
     }
 
-    pub(crate) fn take_outcome(&mut self) -> (Vec<Any>, Vec<wire::SideEffect>) {
-        (mem::take(&mut self.events), mem::take(&mut self.effects))
+    /// The side effects of the command that has ended.
+    pub(crate) fn take_effects(&mut self) -> Vec<wire::SideEffect> {
+        mem::take(&mut self.effects)
     }
 }
 
-impl<E: EventSourcedEntity> Deref for Context<E> {
+impl<E: Entity> Deref for Context<E> {
     type Target = E;
 
     fn deref(&self) -> &E {
@@ -113,12 +127,22 @@ impl<E: EventSourcedEntity> Deref for Context<E> {
     }
 }
 
-impl<E: EventSourcedEntity> fmt::Debug for Context<E> {
+impl<E: Entity> DerefMut for Context<E>
+where
+    E::Kind: Mutable,
+{
+    fn deref_mut(&mut self) -> &mut E {
+        <E::Kind as Mutable>::changed::<E>(&mut self.work);
+        &mut self.state
+    }
+}
+
+impl<E: Entity> fmt::Debug for Context<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context")
             .field("entity_id", &self.entity_id)
-            .field("sequence", &self.sequence)
             .field("command_name", &self.command_name)
+            .field("work", &self.work)
             .finish_non_exhaustive()
     }
 }
@@ -126,8 +150,8 @@ impl<E: EventSourcedEntity> fmt::Debug for Context<E> {
 /// What an event handler may know beside the event.
 #[derive(Clone, Copy, Debug)]
 pub struct EventContext<'a> {
-    entity_id: &'a EntityId,
-    sequence: u64,
+    pub(crate) entity_id: &'a EntityId,
+    pub(crate) sequence: u64,
 }
 
 impl<'a> EventContext<'a> {

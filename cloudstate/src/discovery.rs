@@ -12,7 +12,7 @@ use crate::{
     Result,
     descriptors::DescriptorSet,
     error::Kind,
-    registry::{EventSourcedType, Registry},
+    registry::{EntityType, Registry},
 };
 
 const LIBRARY_NAME: &str = "cloudstate-rust";
@@ -78,13 +78,13 @@ pub(crate) fn problems(spec: &EntitySpec, proxy: &ProxyInfo) -> Vec<String> {
     problems
 }
 
-fn entity(entity: &EventSourcedType) -> Entity {
+fn entity(entity: &EntityType) -> Entity {
     let strategy = entity.passivate_after().map(|timeout| {
         let timeout = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
         Strategy::Timeout(TimeoutPassivationStrategy { timeout })
     });
     Entity {
-        entity_type: version::EVENT_SOURCED.into(),
+        entity_type: entity.entity_type().into(),
         service_name: entity.service().into(),
         persistence_id: entity.persistence_id().into(),
         passivation_strategy: strategy.map(|strategy| EntityPassivationStrategy {

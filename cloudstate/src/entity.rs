@@ -1,7 +1,8 @@
 //! What the macros say of an entity type: where it is registered, and how messages reach its methods.
 //!
-//! `#[event_sourced_entity]` implements [`Entity`] and [`EventSourcedEntity`]; `#[handlers]` implements [`Handlers`], a
-//! [`Handles`] per event and, with a pair of snapshot methods, [`Snapshots`].
+//! An attribute such as `#[event_sourced_entity]` implements [`Entity`] and the trait of its kind, [`EventSourcedEntity`]
+//! or [`ValueEntity`]; `#[handlers]` implements [`Handlers`], a [`Handles`] per event and, with a pair of snapshot methods,
+//! [`Snapshots`].
 
 use std::{fmt, ops::Deref, time::Duration};
 
@@ -11,6 +12,7 @@ use cloudstate_protocol::Any;
 use crate::{
     Context, DecodeError, EventContext, Payload, Service,
     handler::{Handled, Incoming},
+    kind::{self, Kind},
 };
 
 /// The id of one entity: what its key fields say.
@@ -43,13 +45,15 @@ impl fmt::Display for EntityId {
     }
 }
 
-/// An entity type of any kind.
+/// An entity type of any stateful kind.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an entity",
-    label = "has no `#[event_sourced_entity]`",
-    note = "write `#[event_sourced_entity(service = ..)]` above `struct {Self}`"
+    label = "has no attribute that makes it an entity",
+    note = "write `#[event_sourced_entity(service = ..)]` or `#[value_entity(service = ..)]` above `struct {Self}`"
 )]
 pub trait Entity: Sized + Send + 'static {
+    /// How its state is kept.
+    type Kind: Kind;
     /// The service that it implements.
     type Service: Service;
     /// Separates what it stores from what other entity types store. Changing it loses sight of everything stored.
@@ -61,12 +65,25 @@ pub trait Entity: Sized + Send + 'static {
 /// An entity whose state is what its events say.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an event-sourced entity",
-    label = "has no `#[event_sourced_entity]`",
-    note = "write `#[event_sourced_entity(service = ..)]` above `struct {Self}`"
+    label = "only event-sourced entities have event handlers",
+    note = "write `#[event_sourced_entity(service = ..)]` above `struct {Self}`, or change the state in its command \
+            handlers, through the context"
 )]
-pub trait EventSourcedEntity: Entity {
+pub trait EventSourcedEntity: Entity<Kind = kind::EventSourced> {
     /// A snapshot is stored with the event whose sequence number is a multiple of this; 0 stores none.
     const SNAPSHOT_EVERY: u64;
+}
+
+/// An entity whose state is stored as a whole.
+pub trait ValueEntity: Entity<Kind = kind::Value> {
+    /// The state in its stored form.
+    fn store(&self) -> Any;
+
+    /// Replaces the state by a stored one.
+    ///
+    /// # Errors
+    /// The value is of another type, or its bytes are not such a value.
+    fn load(&mut self, value: &Any) -> Result<(), ReplayError>;
 }
 
 /// An entity type that can start from nothing.
@@ -77,7 +94,7 @@ pub trait EventSourcedEntity: Entity {
     note = "or write `register = false` in its attribute, and pass it to `Cloudstate::register_with`"
 )]
 pub trait Create: Sized {
-    /// The state before the first event.
+    /// The state before the first command.
     fn create(id: &EntityId) -> Self;
 }
 
@@ -87,13 +104,13 @@ impl<T: Default> Create for T {
     }
 }
 
-/// How messages reach the methods of an event-sourced entity.
+/// How messages reach the methods of an entity.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no handlers",
     label = "no `#[handlers] impl {Self}` found",
-    note = "write `#[handlers]` above the `impl {Self}` block that holds its command and event handlers"
+    note = "write `#[handlers]` above the `impl {Self}` block that holds its handlers"
 )]
-pub trait Handlers: EventSourcedEntity {
+pub trait Handlers: Entity {
     /// Names of the rpcs that have a handler.
     const HANDLED: &'static [&'static str];
 
@@ -130,26 +147,24 @@ pub trait Handles<V: Payload>: EventSourcedEntity {
     fn apply(&mut self, event: V, context: &EventContext<'_>);
 }
 
-/// A type of event that `E` has a handler for: every `V` where `E` is [`Handles<V>`](Handles).
+/// A type of event that `E` has a handler for: every `V` where `E` is [`Handles<V>`](Handles), and event sourced.
 ///
 /// The same fact with the event in front, because the compiler then takes the event's type from the event. From the one
 /// event that an entity handles it would conclude that every event must be of that type, and report a type mismatch
 /// where a handler is missing.
-pub trait EventOf<E>: Payload {
-    /// [`Handles::type_url`].
-    fn stored_type_url() -> &'static ByteString;
-
-    /// [`Handles::apply`].
-    fn apply_to(self, state: &mut E, context: &EventContext<'_>);
+#[diagnostic::on_unimplemented(
+    message = "`{E}` emits no events: it is not an event-sourced entity",
+    label = "only event-sourced entities emit",
+    note = "change the state through the context, or write `#[event_sourced_entity(service = ..)]` above `struct {E}`"
+)]
+pub trait EventOf<E: Entity, K: Kind = kind::EventSourced>: Payload {
+    /// Stores the event, and runs its handler.
+    fn emit(self, context: &mut Context<E>);
 }
 
 impl<E: Handles<V>, V: Payload> EventOf<E> for V {
-    fn stored_type_url() -> &'static ByteString {
-        E::type_url()
-    }
-
-    fn apply_to(self, state: &mut E, context: &EventContext<'_>) {
-        state.apply(self, context);
+    fn emit(self, context: &mut Context<E>) {
+        context.emit_to_handler(self);
     }
 }
 
@@ -160,7 +175,7 @@ impl<E: Handles<V>, V: Payload> EventOf<E> for V {
     note = "write `#[snapshot] fn save(&self) -> T` and `#[snapshot_handler] fn restore(&mut self, saved: T)` in the \
             `#[handlers]` block of `{Self}`, or remove `snapshot_every`"
 )]
-pub trait Snapshots: EventSourcedEntity {
+pub trait Snapshots: Entity {
     /// The stored form of the state.
     type Snapshot: Payload;
 

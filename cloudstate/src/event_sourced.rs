@@ -3,10 +3,10 @@
 //! There is no I/O here, no task and no clock. The protocol server and the in-process user function feed the same
 //! machine, so that what holds over the network holds in process too.
 
-mod guard;
+mod emitted;
 mod live;
 
-use std::{mem, sync::Arc};
+use std::{collections::VecDeque, mem, sync::Arc};
 
 use cloudstate_protocol::{
     Any,
@@ -21,11 +21,18 @@ use cloudstate_protocol::{
     },
 };
 
+pub(crate) use emitted::Emitted;
 pub(crate) use live::{LiveEntity, live};
 
-use crate::{EntityId, registry::Registry};
-use guard::Guarded;
+use crate::{
+    EntityId,
+    guard::Guarded,
+    machine::{Flow, Machine, failure, protocol_error},
+    registry::Registry,
+};
 use live::Rejection;
+
+type Entity = Guarded<dyn LiveEntity>;
 
 /// The user function's side of one entity stream, from its first message to its end.
 #[derive(Debug)]
@@ -34,20 +41,11 @@ pub(crate) struct EntityStream {
     phase: Phase,
 }
 
-/// What a message led to.
-#[derive(Debug)]
-pub(crate) enum Step {
-    /// The stream goes on, after this message if there is one.
-    Continue(Option<EventSourcedStreamOut>),
-    /// The stream ends, after this message if there is one.
-    End(Option<EventSourcedStreamOut>),
-}
-
 #[derive(Debug)]
 enum Phase {
     /// Nothing received yet.
     Opened,
-    Live(Guarded),
+    Live(Entity),
     /// A command failed after it had emitted: the state was ahead of the journal and is gone. The proxy half-closes the
     /// stream and opens another.
     AwaitingRestart {
@@ -64,10 +62,48 @@ impl EntityStream {
         }
     }
 
-    /// Takes the next message of the proxy.
-    pub(crate) fn receive(&mut self, message: EventSourcedStreamIn) -> Step {
+    fn log(&self, failure: &Failure) {
+        let (entity, id) = match &self.phase {
+            Phase::Live(entity) => (entity.type_name(), entity.id().as_str()),
+            Phase::AwaitingRestart { entity_id } => ("", entity_id.as_str()),
+            Phase::Opened | Phase::Ended => ("", ""),
+        };
+        let (command_id, text) = (failure.command_id, &failure.description);
+        tracing::error!(entity, id, command_id, "an entity broke down: {text}");
+    }
+
+    fn open(&mut self, init: EventSourcedInit) -> Result<(), Failure> {
+        let Some(entity_type) = self.registry.event_sourced(&init.service_name) else {
+            let text = format!("Service not found: {}", init.service_name);
+            return Err(protocol_error(0, &text));
+        };
+        let id = EntityId::new(init.entity_id);
+        let mut entity = Guarded::create(entity_type.type_name, id, entity_type.create)
+            .map_err(unexpected(0))?;
+        if let Some(snapshot) = init.snapshot {
+            let sequence = sequence(snapshot.snapshot_sequence)?;
+            let payload = payload(snapshot.snapshot, "snapshot")?;
+            entity
+                .run(|live| live.restore(&payload, sequence))
+                .map_err(unexpected(0))?
+                .map_err(|error| failure(0, error.to_string()))?;
+        }
+        self.phase = Phase::Live(entity);
+        Ok(())
+    }
+}
+
+impl Machine for EntityStream {
+    type In = EventSourcedStreamIn;
+    type Out = EventSourcedStreamOut;
+
+    fn receive(
+        &mut self,
+        message: EventSourcedStreamIn,
+        replies: &mut VecDeque<EventSourcedStreamOut>,
+    ) -> Flow {
         let outcome = match (&mut self.phase, message.message) {
-            (Phase::Ended, _) => return Step::End(None),
+            (Phase::Ended, _) => return Flow::End,
             (Phase::Opened, Some(In::Init(init))) => self.open(init).map(|()| None),
             (Phase::Opened, _) => Err(protocol_error(0, "Expected Init message")),
             (_, Some(In::Init(_))) => Err(protocol_error(0, "Entity already inited")),
@@ -90,53 +126,24 @@ impl EntityStream {
             }
         };
         match outcome {
-            Ok(reply) => Step::Continue(reply.map(|reply| out(Out::Reply(reply)))),
+            Ok(reply) => {
+                replies.extend(reply.map(|reply| out(Out::Reply(reply))));
+                Flow::Continue
+            }
             Err(failure) => {
                 self.log(&failure);
                 self.phase = Phase::Ended;
-                Step::End(Some(out(Out::Failure(failure))))
+                replies.push_back(out(Out::Failure(failure)));
+                Flow::End
             }
         }
     }
 
-    /// The proxy sends nothing more. The stream completes, after this message if there is one.
-    pub(crate) fn half_close(&mut self) -> Option<EventSourcedStreamOut> {
-        match mem::replace(&mut self.phase, Phase::Ended) {
-            Phase::Opened => {
-                let failure = protocol_error(0, "Expected Init message");
-                Some(out(Out::Failure(failure)))
-            }
-            Phase::Live(_) | Phase::AwaitingRestart { .. } | Phase::Ended => None,
+    fn half_close(&mut self, replies: &mut VecDeque<EventSourcedStreamOut>) {
+        if let Phase::Opened = mem::replace(&mut self.phase, Phase::Ended) {
+            let failure = protocol_error(0, "Expected Init message");
+            replies.push_back(out(Out::Failure(failure)));
         }
-    }
-
-    fn log(&self, failure: &Failure) {
-        let (entity, id) = match &self.phase {
-            Phase::Live(entity) => (entity.type_name(), entity.id().as_str()),
-            Phase::AwaitingRestart { entity_id } => ("", entity_id.as_str()),
-            Phase::Opened | Phase::Ended => ("", ""),
-        };
-        let (command_id, text) = (failure.command_id, &failure.description);
-        tracing::error!(entity, id, command_id, "an entity broke down: {text}");
-    }
-
-    fn open(&mut self, init: EventSourcedInit) -> Result<(), Failure> {
-        let Some(entity_type) = self.registry.event_sourced(&init.service_name) else {
-            let text = format!("Service not found: {}", init.service_name);
-            return Err(protocol_error(0, &text));
-        };
-        let id = EntityId::new(init.entity_id);
-        let mut entity = Guarded::create(entity_type, id).map_err(unexpected(0))?;
-        if let Some(snapshot) = init.snapshot {
-            let sequence = sequence(snapshot.snapshot_sequence)?;
-            let payload = payload(snapshot.snapshot, "snapshot")?;
-            entity
-                .run(|live| live.restore(&payload, sequence))
-                .map_err(unexpected(0))?
-                .map_err(|error| failure(0, error.to_string()))?;
-        }
-        self.phase = Phase::Live(entity);
-        Ok(())
     }
 }
 
@@ -145,7 +152,7 @@ enum Next {
     AwaitRestart,
 }
 
-fn replay(entity: &mut Guarded, event: EventSourcedEvent) -> Result<(), Failure> {
+fn replay(entity: &mut Entity, event: EventSourcedEvent) -> Result<(), Failure> {
     let sequence = sequence(event.sequence)?;
     let payload = payload(event.payload, "event")?;
     entity
@@ -154,7 +161,7 @@ fn replay(entity: &mut Guarded, event: EventSourcedEvent) -> Result<(), Failure>
         .map_err(|error| failure(0, error.to_string()))
 }
 
-fn handle(entity: &mut Guarded, command: Command) -> Result<(EventSourcedReply, Next), Failure> {
+fn handle(entity: &mut Entity, command: Command) -> Result<(EventSourcedReply, Next), Failure> {
     let id = command.id;
     check_recipient(entity.id(), &command)?;
     let Some(payload) = command.payload else {
@@ -244,18 +251,6 @@ fn refusal(command_id: i64, description: String, restart: bool) -> EventSourcedR
         }),
         ..EventSourcedReply::default()
     }
-}
-
-fn failure(command_id: i64, description: String) -> Failure {
-    Failure {
-        command_id,
-        description,
-        restart: false,
-    }
-}
-
-fn protocol_error(command_id: i64, text: &str) -> Failure {
-    failure(command_id, format!("Protocol error: {text}"))
 }
 
 fn unexpected(command_id: i64) -> impl FnOnce(String) -> Failure {

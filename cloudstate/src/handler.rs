@@ -5,8 +5,8 @@ use cloudstate_protocol::cloudstate as wire;
 use prost::Message;
 
 use crate::{
-    CloudEvent, Context, EntityId, EventSourcedEntity, Failure, Forward, Metadata, Reply, Rpc,
-    reply::Action, service::Unary,
+    CloudEvent, Context, Entity, EntityId, Failure, Forward, Metadata, Reply, Rpc, reply::Action,
+    service::Unary,
 };
 
 /// A command on its way to its handler.
@@ -14,7 +14,6 @@ use crate::{
 pub struct Incoming {
     pub(crate) name: &'static str,
     pub(crate) payload: Bytes,
-    pub(crate) metadata: Option<wire::Metadata>,
 }
 
 impl Incoming {
@@ -123,7 +122,7 @@ pub fn unary<E, R, T>(
     handler: impl FnOnce(&mut Context<E>, &mut Call<'_, R>) -> T,
 ) -> Handled
 where
-    E: EventSourcedEntity,
+    E: Entity,
     R: Rpc<Shape = Unary>,
     T: IntoReply<R>,
 {
@@ -137,7 +136,7 @@ pub(crate) fn one_to_one<E, R, T>(
     handler: impl FnOnce(&mut Context<E>, &mut Call<'_, R>) -> T,
 ) -> Handled
 where
-    E: EventSourcedEntity,
+    E: Entity,
     R: Rpc,
     T: IntoReply<R>,
 {
@@ -146,10 +145,9 @@ where
         Err(error) => return Handled::Undecodable(error),
     };
     let entity_id = context.entity_id().clone();
-    let metadata = Metadata::from_wire(command.metadata);
     let mut call = Call {
         request: Some(request),
-        metadata,
+        metadata: context.metadata().clone(),
         entity_id: &entity_id,
     };
     match handler(context, &mut call).into_reply() {

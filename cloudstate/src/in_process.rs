@@ -7,33 +7,32 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use cloudstate_protocol::cloudstate::eventsourced::{EventSourcedStreamIn, EventSourcedStreamOut};
 use futures_util::{Sink, Stream};
 
-use crate::event_sourced::{EntityStream, Step};
+use crate::machine::{Flow, Machine};
 
 /// Replies that wait to be read before the connection takes no more messages.
 const CAPACITY: usize = 64;
 
-/// The stream of one live event-sourced entity, opened by
-/// [`UserFunction::event_sourced`](crate::UserFunction::event_sourced).
+/// The stream of one live entity, opened by [`UserFunction::event_sourced`](crate::UserFunction::event_sourced) or its
+/// counterpart for another kind.
 ///
-/// Sending a message runs the entity's code at once; the reply, if there is one, can be read right after. Closing the
+/// Sending a message runs the entity's code at once; the replies, if there are any, can be read right after. Closing the
 /// sink half-closes the stream, which then ends behind the replies that are left. As over the network, what is sent
 /// after the end is dropped.
 #[derive(Debug)]
-pub struct EntityConnection {
+pub struct EntityConnection<In, Out> {
     /// None once the stream has ended and only replies are left.
-    machine: Option<EntityStream>,
-    replies: VecDeque<EventSourcedStreamOut>,
+    machine: Option<Box<dyn Machine<In = In, Out = Out>>>,
+    replies: VecDeque<Out>,
     reader: Option<Waker>,
     writer: Option<Waker>,
 }
 
-impl EntityConnection {
-    pub(crate) fn new(machine: EntityStream) -> Self {
+impl<In, Out> EntityConnection<In, Out> {
+    pub(crate) fn new(machine: impl Machine<In = In, Out = Out> + 'static) -> Self {
         Self {
-            machine: Some(machine),
+            machine: Some(Box::new(machine)),
             replies: VecDeque::new(),
             reader: None,
             writer: None,
@@ -47,7 +46,10 @@ impl EntityConnection {
     }
 }
 
-impl Sink<EventSourcedStreamIn> for EntityConnection {
+/// Nothing in it is pinned: the machine has a box of its own.
+impl<In, Out> Unpin for EntityConnection<In, Out> {}
+
+impl<In, Out> Sink<In> for EntityConnection<In, Out> {
     type Error = Infallible;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
@@ -58,23 +60,17 @@ impl Sink<EventSourcedStreamIn> for EntityConnection {
         Poll::Pending
     }
 
-    fn start_send(
-        mut self: Pin<&mut Self>,
-        message: EventSourcedStreamIn,
-    ) -> Result<(), Self::Error> {
-        let Some(machine) = &mut self.machine else {
+    fn start_send(mut self: Pin<&mut Self>, message: In) -> Result<(), Self::Error> {
+        let this = &mut *self;
+        let Some(machine) = &mut this.machine else {
             return Ok(());
         };
-        let (reply, ended) = match machine.receive(message) {
-            Step::Continue(reply) => (reply, false),
-            Step::End(reply) => (reply, true),
-        };
+        let ended = machine.receive(message, &mut this.replies) == Flow::End;
         if ended {
-            self.machine = None;
+            this.machine = None;
         }
-        if reply.is_some() || ended {
-            self.replies.extend(reply);
-            self.wake_reader();
+        if ended || !this.replies.is_empty() {
+            this.wake_reader();
         }
         Ok(())
     }
@@ -88,15 +84,15 @@ impl Sink<EventSourcedStreamIn> for EntityConnection {
         _cx: &mut Context<'_>,
     ) -> Poll<Result<(), Self::Error>> {
         if let Some(mut machine) = self.machine.take() {
-            self.replies.extend(machine.half_close());
+            machine.half_close(&mut self.replies);
             self.wake_reader();
         }
         Poll::Ready(Ok(()))
     }
 }
 
-impl Stream for EntityConnection {
-    type Item = EventSourcedStreamOut;
+impl<In, Out> Stream for EntityConnection<In, Out> {
+    type Item = Out;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if let Some(reply) = self.replies.pop_front() {

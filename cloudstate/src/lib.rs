@@ -99,8 +99,11 @@ mod entity;
 mod error;
 mod event_sourced;
 mod failure;
+mod guard;
 pub mod handler;
 mod in_process;
+pub mod kind;
+mod machine;
 mod metadata;
 pub mod prelude;
 mod private;
@@ -111,10 +114,11 @@ mod server;
 pub mod service;
 mod settings;
 mod user_function;
+mod value_entity;
 
 pub use cloudstate_macros::{
     Json, command_handler, event_handler, event_sourced_entity, handlers, snapshot,
-    snapshot_handler,
+    snapshot_handler, value_entity,
 };
 pub use cloudstate_process::shutdown_signal;
 pub use cloudstate_protocol::{self as protocol, Any};
@@ -122,7 +126,7 @@ pub use codec::{DecodeError, Payload};
 pub use context::{Context, EventContext};
 pub use entity::{
     Create, Entity, EntityId, EventOf, EventSourcedEntity, Handlers, Handles, ReplayError,
-    Snapshots,
+    Snapshots, ValueEntity,
 };
 pub use error::{Error, Result};
 pub use failure::Failure;
@@ -143,8 +147,8 @@ pub mod __private {
         codec::{JsonCodec, json_codec},
         completeness::{check_complete, name_of},
         private::{
-            ServedByOneEntity, dispatch, no_handler, replay, restore_snapshot, take_snapshot,
-            takes_snapshots,
+            ServedByOneEntity, dispatch, load, no_handler, replay, restore_snapshot, store,
+            take_snapshot, takes_snapshots,
         },
         registry::Registration,
     };

@@ -1,5 +1,7 @@
 //! What travels beside a message, and the CloudEvent that may be in it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use cloudstate_protocol::cloudstate as wire;
 use wire::metadata_entry::Value;
@@ -7,10 +9,11 @@ use wire::metadata_entry::Value;
 /// Entries that travel beside a message: request headers on the way in, response headers on the way out.
 ///
 /// Keys are compared without regard to case, may repeat, and keep their order; a text entry and a bytes entry of one key
-/// are different entries.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// are different entries. Clones share the entries until one of them is changed.
+#[derive(Clone, Debug, Default)]
 pub struct Metadata {
-    entries: Vec<wire::MetadataEntry>,
+    /// None if there are none: most commands come without.
+    entries: Option<Arc<Vec<wire::MetadataEntry>>>,
 }
 
 impl Metadata {
@@ -21,24 +24,21 @@ impl Metadata {
 
     /// The first text entry of this key.
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.entries
-            .iter()
+        self.entries()
             .filter(|entry| entry.key.eq_ignore_ascii_case(key))
             .find_map(text_of)
     }
 
     /// Every text entry of this key, in order.
     pub fn all<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a str> {
-        self.entries
-            .iter()
+        self.entries()
             .filter(move |entry| entry.key.eq_ignore_ascii_case(key))
             .filter_map(text_of)
     }
 
     /// The first bytes entry of this key.
     pub fn get_bytes(&self, key: &str) -> Option<&Bytes> {
-        self.entries
-            .iter()
+        self.entries()
             .filter(|entry| entry.key.eq_ignore_ascii_case(key))
             .find_map(|entry| match &entry.value {
                 Some(Value::BytesValue(bytes)) => Some(bytes),
@@ -49,7 +49,7 @@ impl Metadata {
     /// Adds a text entry behind the present ones.
     pub fn append(&mut self, key: impl Into<String>, value: impl Into<String>) {
         let value = Some(Value::StringValue(value.into()));
-        self.entries.push(wire::MetadataEntry {
+        self.entries_mut().push(wire::MetadataEntry {
             key: key.into(),
             value,
         });
@@ -58,7 +58,7 @@ impl Metadata {
     /// Adds a bytes entry behind the present ones.
     pub fn append_bytes(&mut self, key: impl Into<String>, value: impl Into<Bytes>) {
         let value = Some(Value::BytesValue(value.into()));
-        self.entries.push(wire::MetadataEntry {
+        self.entries_mut().push(wire::MetadataEntry {
             key: key.into(),
             value,
         });
@@ -66,18 +66,18 @@ impl Metadata {
 
     /// Removes every entry of this key.
     pub fn remove(&mut self, key: &str) {
-        self.entries
+        self.entries_mut()
             .retain(|entry| !entry.key.eq_ignore_ascii_case(key));
     }
 
     /// The keys, in order, repeated as often as they stand there.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.entries.iter().map(|entry| entry.key.as_str())
+        self.entries().map(|entry| entry.key.as_str())
     }
 
     /// Whether there is no entry.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.entries().next().is_none()
     }
 
     /// The CloudEvent that these entries describe, if they hold the four that every CloudEvent has.
@@ -86,18 +86,30 @@ impl Metadata {
     }
 
     pub(crate) fn from_wire(metadata: Option<wire::Metadata>) -> Self {
+        let entries = metadata.map(|metadata| metadata.entries);
         Self {
-            entries: metadata
-                .map(|metadata| metadata.entries)
-                .unwrap_or_default(),
+            entries: entries.filter(|entries| !entries.is_empty()).map(Arc::new),
         }
     }
 
     /// Nothing rather than an empty message: the protocol tells the two apart.
     pub(crate) fn into_wire(self) -> Option<wire::Metadata> {
-        (!self.entries.is_empty()).then_some(wire::Metadata {
-            entries: self.entries,
-        })
+        let entries = self.entries.map(Arc::unwrap_or_clone)?;
+        (!entries.is_empty()).then_some(wire::Metadata { entries })
+    }
+
+    fn entries(&self) -> impl Iterator<Item = &wire::MetadataEntry> {
+        self.entries.iter().flat_map(|entries| entries.iter())
+    }
+
+    fn entries_mut(&mut self) -> &mut Vec<wire::MetadataEntry> {
+        Arc::make_mut(self.entries.get_or_insert_default())
+    }
+}
+
+impl PartialEq for Metadata {
+    fn eq(&self, other: &Self) -> bool {
+        self.entries().eq(other.entries())
     }
 }
 

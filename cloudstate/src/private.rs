@@ -3,31 +3,31 @@
 use std::{any, marker::PhantomData};
 
 use crate::{
-    Any, Context, EventContext, EventSourcedEntity, Handles, Payload, ReplayError, Rpc, Service,
-    Snapshots,
+    Any, Context, Entity, EventContext, EventSourcedEntity, Handles, Payload, ReplayError, Rpc,
+    Service, Snapshots,
     codec::is_stored_as,
     handler::{Call, Handled, Incoming, IntoReply, one_to_one},
-    service::OneToOne,
+    kind::Serves,
 };
 
 /// Implemented for a service by the entity on it, so that a second entity does not compile.
 pub trait ServedByOneEntity: Service {}
 
-/// An rpc, known before the types of its handler are looked at, so that what the compiler says of them names it.
+/// An entity's rpc, known before the types of its handler are looked at, so that what the compiler says of them names it.
 #[derive(Debug)]
-pub struct Dispatch<R>(PhantomData<R>);
+pub struct Dispatch<E, R>(PhantomData<(E, R)>);
 
 /// Begins a call of the handler of an rpc.
-pub fn dispatch<R: Rpc>(_rpc: R) -> Dispatch<R>
+pub fn dispatch<E: Entity, R: Rpc>(_rpc: R) -> Dispatch<E, R>
 where
-    R::Shape: OneToOne,
+    E::Kind: Serves<R::Shape>,
 {
     Dispatch(PhantomData)
 }
 
-impl<R: Rpc> Dispatch<R> {
+impl<E: Entity, R: Rpc> Dispatch<E, R> {
     /// Decodes the request, runs the handler and encodes its answer.
-    pub fn unary<E: EventSourcedEntity, T: IntoReply<R>>(
+    pub fn unary<T: IntoReply<R>>(
         self,
         context: &mut Context<E>,
         command: Incoming,
@@ -38,7 +38,7 @@ impl<R: Rpc> Dispatch<R> {
 }
 
 /// Compiles for entities with snapshots.
-pub fn takes_snapshots<E: Snapshots>() {}
+pub fn takes_snapshots<E: EventSourcedEntity + Snapshots>() {}
 
 /// Applies a stored event if it is a `V`; `None` if it is of another type.
 pub fn replay<E: Handles<V>, V: Payload>(
@@ -60,12 +60,62 @@ pub fn restore_snapshot<E: Snapshots>(
     state: &mut E,
     snapshot: &Any,
 ) -> Option<Result<(), ReplayError>> {
-    is_stored_as(snapshot, &E::Snapshot::type_url())
-        .then(|| decode(snapshot, "snapshot").map(|snapshot| state.restore(snapshot)))
+    restore(state, snapshot, "snapshot")
+}
+
+/// The state of a value entity, by its pair of snapshot methods.
+pub fn store<E: Storable>(state: &E) -> Any {
+    state.store()
+}
+
+/// Replaces the state of a value entity by a stored one.
+///
+/// # Errors
+/// The value is of another type, or its bytes are not such a value.
+pub fn load<E: Storable>(state: &mut E, value: &Any) -> Result<(), ReplayError> {
+    state.load(value)
+}
+
+/// A value entity of which it is known how its state is stored.
+#[diagnostic::on_unimplemented(
+    message = "how is the state of `{Self}` stored? a value entity needs a stored form",
+    label = "no `#[snapshot]` and `#[snapshot_handler]` found",
+    note = "write `#[snapshot] fn save(&self) -> T` and `#[snapshot_handler] fn restore(&mut self, saved: T)` in the \
+            `#[handlers]` block of `{Self}`"
+)]
+pub trait Storable: Entity {
+    /// See [`store`].
+    fn store(&self) -> Any;
+
+    /// See [`load`].
+    ///
+    /// # Errors
+    /// See [`load`].
+    fn load(&mut self, value: &Any) -> Result<(), ReplayError>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: Snapshots> Storable for E {
+    fn store(&self) -> Any {
+        take_snapshot(self)
+    }
+
+    fn load(&mut self, value: &Any) -> Result<(), ReplayError> {
+        restore(self, value, "value").unwrap_or_else(|| Err(no_handler::<E>(value, "value")))
+    }
+}
+
+fn restore<E: Snapshots>(
+    state: &mut E,
+    stored: &Any,
+    kind: &'static str,
+) -> Option<Result<(), ReplayError>> {
+    is_stored_as(stored, &E::Snapshot::type_url())
+        .then(|| decode(stored, kind).map(|snapshot| state.restore(snapshot)))
 }
 
 /// Says that `E` has no handler for what is stored.
-pub fn no_handler<E: EventSourcedEntity>(any: &Any, kind: &'static str) -> ReplayError {
+pub fn no_handler<E: Entity>(any: &Any, kind: &'static str) -> ReplayError {
     ReplayError::NoHandler {
         entity: any::type_name::<E>(),
         kind,

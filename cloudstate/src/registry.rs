@@ -10,27 +10,30 @@ use std::{
 };
 
 use crate::{
-    Create, Entity, EntityId, Handlers, Result, Service,
-    error::Kind,
-    event_sourced::{LiveEntity, live},
+    Create, Entity, EntityId, Handlers, Result, Service, error, event_sourced,
+    kind::{Hosts, Kind},
     user_function::UserFunction,
+    value_entity,
 };
 
 /// An annotated entity, as `inventory` collects it.
 #[derive(Clone, Copy, Debug)]
 pub struct Registration {
     source: &'static str,
-    entity_type: fn(String) -> EventSourcedType,
+    entity_type: fn(String) -> EntityType,
 }
 
 inventory::collect!(Registration);
 
 impl Registration {
-    /// An event-sourced entity that starts from its default; `source` is the place of its attribute, `file:line`.
-    pub const fn event_sourced<E: Handlers + Create>(source: &'static str) -> Self {
+    /// A stateful entity of any kind; `source` is the place of its attribute, `file:line`.
+    pub const fn entity<E: Handlers + Create>(source: &'static str) -> Self
+    where
+        E::Kind: Hosts<E>,
+    {
         Self {
             source,
-            entity_type: |source| EventSourcedType::new::<E>(source, E::create),
+            entity_type: |source| EntityType::new::<E>(source, E::create),
         }
     }
 }
@@ -52,7 +55,7 @@ impl Registration {
 #[derive(Clone, Debug, Default)]
 #[must_use = "nothing is served before `run` is called"]
 pub struct Cloudstate {
-    entities: Vec<EventSourcedType>,
+    entities: Vec<EntityType>,
     service_name: Option<String>,
     service_version: String,
 }
@@ -72,24 +75,30 @@ impl Cloudstate {
         this
     }
 
-    /// Adds an event-sourced entity that starts from its default.
+    /// Adds an entity that starts from its default.
     #[track_caller]
-    pub fn register<E: Handlers + Create>(self) -> Self {
+    pub fn register<E: Handlers + Create>(self) -> Self
+    where
+        E::Kind: Hosts<E>,
+    {
         self.register_with(E::create)
     }
 
-    /// Adds an event-sourced entity that starts from what `create` returns, instead of its registration if it has one.
+    /// Adds an entity that starts from what `create` returns, instead of its registration if it has one.
     ///
-    /// `create` runs whenever an entity is loaded, before its snapshot and events are applied. What it puts into the
-    /// state beside them, such as a shared price list, is not stored.
+    /// `create` runs whenever an entity is loaded, before what is stored of it is applied. What it puts into the state
+    /// beside that, such as a shared price list, is not stored.
     #[track_caller]
     pub fn register_with<E: Handlers>(
         mut self,
         create: impl Fn(&EntityId) -> E + Send + Sync + 'static,
-    ) -> Self {
+    ) -> Self
+    where
+        E::Kind: Hosts<E>,
+    {
         let caller = Location::caller();
         let source = format!("{}:{}", caller.file(), caller.line());
-        self.add(EventSourcedType::new::<E>(source, create));
+        self.add(EntityType::new::<E>(source, create));
         self
     }
 
@@ -127,8 +136,8 @@ impl Cloudstate {
         self.entities.iter().map(|entity| entity.service).collect()
     }
 
-    fn add(&mut self, entity: EventSourcedType) {
-        let present = |other: &&mut EventSourcedType| other.rust_type == entity.rust_type;
+    fn add(&mut self, entity: EntityType) {
+        let present = |other: &&mut EntityType| other.rust_type == entity.rust_type;
         match self.entities.iter_mut().find(present) {
             Some(present) => *present = entity,
             None => self.entities.push(entity),
@@ -139,13 +148,13 @@ impl Cloudstate {
 /// The entity types of a program; no two share a service or a persistence id.
 #[derive(Debug)]
 pub(crate) struct Registry {
-    by_service: BTreeMap<&'static str, EventSourcedType>,
+    by_service: BTreeMap<&'static str, EntityType>,
 }
 
 impl Registry {
-    fn new(entities: Vec<EventSourcedType>) -> Result<Self> {
+    fn new(entities: Vec<EntityType>) -> Result<Self> {
         if entities.is_empty() {
-            return Err(Kind::NoEntities.into());
+            return Err(error::Kind::NoEntities.into());
         }
         for (index, entity) in entities.iter().enumerate() {
             for earlier in &entities[..index] {
@@ -165,19 +174,38 @@ impl Registry {
     }
 
     /// The event-sourced entity type behind a service.
-    pub(crate) fn event_sourced(&self, service: &str) -> Option<&EventSourcedType> {
-        self.by_service.get(service)
+    pub(crate) fn event_sourced(
+        &self,
+        service: &str,
+    ) -> Option<Hosted<'_, dyn event_sourced::LiveEntity>> {
+        let entity = self.by_service.get(service)?;
+        match &entity.factory.0 {
+            ByKind::EventSourced(create) => Some(entity.hosted(create)),
+            ByKind::Value(_) => None,
+        }
+    }
+
+    /// The value entity type behind a service.
+    pub(crate) fn value_entity(
+        &self,
+        service: &str,
+    ) -> Option<Hosted<'_, dyn value_entity::LiveEntity>> {
+        let entity = self.by_service.get(service)?;
+        match &entity.factory.0 {
+            ByKind::Value(create) => Some(entity.hosted(create)),
+            ByKind::EventSourced(_) => None,
+        }
     }
 
     /// Every entity type, by service name.
-    pub(crate) fn entities(&self) -> impl Iterator<Item = &EventSourcedType> {
+    pub(crate) fn entities(&self) -> impl Iterator<Item = &EntityType> {
         self.by_service.values()
     }
 }
 
-/// An event-sourced entity type, as values.
+/// An entity type, as values.
 #[derive(Clone)]
-pub(crate) struct EventSourcedType {
+pub(crate) struct EntityType {
     rust_type: TypeId,
     type_name: &'static str,
     /// Where it is registered, `file:line`.
@@ -186,14 +214,54 @@ pub(crate) struct EventSourcedType {
     descriptor_set: &'static [u8],
     persistence_id: &'static str,
     passivate_after: Option<Duration>,
-    create: Arc<dyn Fn(EntityId) -> Box<dyn LiveEntity> + Send + Sync>,
+    /// The protocol's name of its kind.
+    entity_type: &'static str,
+    factory: Factory,
 }
 
-impl EventSourcedType {
+/// What makes live entities of a type.
+#[derive(Clone)]
+pub struct Factory(ByKind);
+
+#[derive(Clone)]
+enum ByKind {
+    EventSourced(Creator<dyn event_sourced::LiveEntity>),
+    Value(Creator<dyn value_entity::LiveEntity>),
+}
+
+impl Factory {
+    pub(crate) fn event_sourced(create: Creator<dyn event_sourced::LiveEntity>) -> Self {
+        Self(ByKind::EventSourced(create))
+    }
+
+    pub(crate) fn value_entity(create: Creator<dyn value_entity::LiveEntity>) -> Self {
+        Self(ByKind::Value(create))
+    }
+}
+
+impl fmt::Debug for Factory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Factory").finish_non_exhaustive()
+    }
+}
+
+pub(crate) type Creator<T> = Arc<dyn Fn(EntityId) -> Box<T> + Send + Sync>;
+
+/// An entity type of one kind, as its state machine sees it.
+pub(crate) struct Hosted<'a, T: ?Sized> {
+    pub(crate) type_name: &'static str,
+    /// Makes a live entity of which nothing is stored.
+    pub(crate) create: &'a (dyn Fn(EntityId) -> Box<T> + Send + Sync),
+}
+
+impl EntityType {
     fn new<E: Handlers>(
         source: String,
         create: impl Fn(&EntityId) -> E + Send + Sync + 'static,
-    ) -> Self {
+    ) -> Self
+    where
+        E::Kind: Hosts<E>,
+    {
         Self {
             rust_type: TypeId::of::<E>(),
             type_name: type_name::<E>(),
@@ -202,16 +270,16 @@ impl EventSourcedType {
             descriptor_set: <E::Service as Service>::DESCRIPTOR_SET,
             persistence_id: <E as Entity>::PERSISTENCE_ID,
             passivate_after: <E as Entity>::PASSIVATE_AFTER,
-            create: Arc::new(move |id| {
-                let state = create(&id);
-                live(id, state)
-            }),
+            entity_type: <E::Kind as Kind>::ENTITY_TYPE,
+            factory: <E::Kind as Hosts<E>>::factory(Arc::new(create)),
         }
     }
 
-    /// An entity without events.
-    pub(crate) fn create(&self, id: EntityId) -> Box<dyn LiveEntity> {
-        (self.create)(id)
+    fn hosted<'a, T: ?Sized>(&'a self, create: &'a Creator<T>) -> Hosted<'a, T> {
+        Hosted {
+            type_name: self.type_name,
+            create: &**create,
+        }
     }
 
     pub(crate) fn type_name(&self) -> &'static str {
@@ -234,14 +302,18 @@ impl EventSourcedType {
         self.persistence_id
     }
 
+    pub(crate) fn entity_type(&self) -> &'static str {
+        self.entity_type
+    }
+
     pub(crate) fn passivate_after(&self) -> Option<Duration> {
         self.passivate_after
     }
 }
 
-impl fmt::Debug for EventSourcedType {
+impl fmt::Debug for EntityType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventSourcedType")
+        f.debug_struct("EntityType")
             .field("type_name", &self.type_name)
             .field("service", &self.service)
             .field("persistence_id", &self.persistence_id)
@@ -249,8 +321,8 @@ impl fmt::Debug for EventSourcedType {
     }
 }
 
-fn shared_service(first: &EventSourcedType, second: &EventSourcedType) -> Kind {
-    Kind::SharedService {
+fn shared_service(first: &EntityType, second: &EntityType) -> error::Kind {
+    error::Kind::SharedService {
         service: first.service,
         first: first.type_name,
         first_source: first.source.clone(),
@@ -259,8 +331,8 @@ fn shared_service(first: &EventSourcedType, second: &EventSourcedType) -> Kind {
     }
 }
 
-fn shared_persistence_id(first: &EventSourcedType, second: &EventSourcedType) -> Kind {
-    Kind::SharedPersistenceId {
+fn shared_persistence_id(first: &EntityType, second: &EntityType) -> error::Kind {
+    error::Kind::SharedPersistenceId {
         persistence_id: first.persistence_id,
         first: first.type_name,
         first_source: first.source.clone(),

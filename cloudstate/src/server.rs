@@ -1,6 +1,7 @@
 //! The protocol server: offers a user function to a proxy in another process.
 
 use std::{
+    collections::VecDeque,
     future::Future,
     pin::Pin,
     task::{Context, Poll},
@@ -14,6 +15,10 @@ use cloudstate_protocol::cloudstate::{
         EventSourcedStreamIn, EventSourcedStreamOut,
         event_sourced_server::{EventSourced, EventSourcedServer},
     },
+    valueentity::{
+        ValueEntityStreamIn, ValueEntityStreamOut,
+        value_entity_server::{ValueEntity, ValueEntityServer},
+    },
 };
 use futures_util::{Stream, StreamExt};
 use tokio::net::TcpListener;
@@ -26,7 +31,7 @@ use tonic::{
 use crate::{
     Result, UserFunction,
     error::Kind,
-    event_sourced::{EntityStream, Step},
+    machine::{Flow, Machine},
 };
 
 /// Streams of one connection at one time. A proxy has one per live entity; the number keeps a broken one from taking
@@ -95,7 +100,9 @@ pub(crate) async fn serve(
     let discovery = EntityDiscoveryServer::new(service.clone())
         .max_decoding_message_size(limits.max_message_size);
     let event_sourced =
-        EventSourcedServer::new(service).max_decoding_message_size(limits.max_message_size);
+        EventSourcedServer::new(service.clone()).max_decoding_message_size(limits.max_message_size);
+    let value_entity =
+        ValueEntityServer::new(service).max_decoding_message_size(limits.max_message_size);
     let serving = Server::builder()
         .max_concurrent_streams(STREAMS_PER_CONNECTION)
         .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS))
@@ -103,6 +110,7 @@ pub(crate) async fn serve(
         .http2_keepalive_timeout(Some(PING_TIMEOUT))
         .add_service(discovery)
         .add_service(event_sourced)
+        .add_service(value_entity)
         .serve_with_incoming_shutdown(
             TcpIncoming::from(listener).with_nodelay(Some(true)),
             stop.clone().cancelled_owned(),
@@ -149,54 +157,87 @@ impl EntityDiscovery for ProtocolService {
 
 #[tonic::async_trait]
 impl EventSourced for ProtocolService {
-    type handleStream = Replies<Streaming<EventSourcedStreamIn>>;
+    type handleStream = Replies<EventSourcedStreamIn, EventSourcedStreamOut>;
 
     async fn handle(
         &self,
         request: Request<Streaming<EventSourcedStreamIn>>,
     ) -> Result<Response<Self::handleStream>, Status> {
-        Ok(Response::new(Replies {
-            input: request.into_inner(),
-            machine: Some(self.user_function.event_sourced_stream()),
+        let machine = self.user_function.event_sourced_stream();
+        Ok(Response::new(self.replies(request.into_inner(), machine)))
+    }
+}
+
+#[tonic::async_trait]
+impl ValueEntity for ProtocolService {
+    type handleStream = Replies<ValueEntityStreamIn, ValueEntityStreamOut>;
+
+    async fn handle(
+        &self,
+        request: Request<Streaming<ValueEntityStreamIn>>,
+    ) -> Result<Response<Self::handleStream>, Status> {
+        let machine = self.user_function.value_entity_stream();
+        Ok(Response::new(self.replies(request.into_inner(), machine)))
+    }
+}
+
+impl ProtocolService {
+    fn replies<In, Out>(
+        &self,
+        input: Streaming<In>,
+        machine: impl Machine<In = In, Out = Out> + 'static,
+    ) -> Replies<In, Out> {
+        Replies {
+            input,
+            machine: Some(Box::new(machine)),
+            replies: VecDeque::new(),
             stop: Box::pin(self.stop.clone().cancelled_owned()),
-        }))
+        }
     }
 }
 
 /// What an entity answers to its input, as a stream that runs the state machine while it is polled.
-struct Replies<I> {
-    input: I,
-    /// None once the stream has ended.
-    machine: Option<EntityStream>,
+struct Replies<In, Out> {
+    input: Streaming<In>,
+    /// None once the stream has ended and only replies are left.
+    machine: Option<Box<dyn Machine<In = In, Out = Out>>>,
+    replies: VecDeque<Out>,
     stop: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
-impl<I> Stream for Replies<I>
-where
-    I: Stream<Item = Result<EventSourcedStreamIn, Status>> + Unpin,
-{
-    type Item = Result<EventSourcedStreamOut, Status>;
+/// Nothing in it is pinned without a box of its own.
+impl<In, Out> Unpin for Replies<In, Out> {}
+
+impl<In, Out> Stream for Replies<In, Out> {
+    type Item = Result<Out, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
         for _ in 0..MESSAGES_PER_TURN {
+            if let Some(reply) = this.replies.pop_front() {
+                return Poll::Ready(Some(Ok(reply)));
+            }
             let Some(machine) = &mut this.machine else {
                 return Poll::Ready(None);
             };
-            let last = match this.input.poll_next_unpin(cx) {
-                Poll::Ready(Some(Ok(message))) => match machine.receive(message) {
-                    Step::Continue(None) => continue,
-                    Step::Continue(Some(reply)) => return Poll::Ready(Some(Ok(reply))),
-                    Step::End(reply) => reply.map(Ok),
-                },
+            match this.input.poll_next_unpin(cx) {
+                Poll::Ready(Some(Ok(message))) => {
+                    if machine.receive(message, &mut this.replies) == Flow::End {
+                        this.machine = None;
+                    }
+                }
                 // A message that is too large or garbled, or a peer that is gone: this rpc ends with the reason.
-                Poll::Ready(Some(Err(status))) => Some(Err(status)),
-                Poll::Ready(None) => machine.half_close().map(Ok),
+                Poll::Ready(Some(Err(status))) => {
+                    this.machine = None;
+                    return Poll::Ready(Some(Err(status)));
+                }
+                Poll::Ready(None) => {
+                    machine.half_close(&mut this.replies);
+                    this.machine = None;
+                }
                 Poll::Pending if this.stop.as_mut().poll(cx).is_pending() => return Poll::Pending,
-                Poll::Pending => None,
-            };
-            this.machine = None;
-            return Poll::Ready(last);
+                Poll::Pending => this.machine = None,
+            }
         }
         cx.waker().wake_by_ref();
         Poll::Pending

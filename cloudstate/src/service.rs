@@ -63,16 +63,6 @@ pub enum ServerStreaming {}
 #[derive(Debug)]
 pub enum Streaming {}
 
-/// A shape that an entity's handlers have.
-#[diagnostic::on_unimplemented(
-    message = "an event-sourced entity cannot handle an rpc that streams",
-    label = "this rpc streams",
-    note = "remove its handler, and let its calls fail: write `#[handlers(partial)]`"
-)]
-pub trait OneToOne: Shape {}
-
-impl OneToOne for Unary {}
-
 impl Shape for Unary {}
 impl Shape for ClientStreaming {}
 impl Shape for ServerStreaming {}

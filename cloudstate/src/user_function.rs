@@ -4,11 +4,15 @@
 
 use std::sync::Arc;
 
-use cloudstate_protocol::cloudstate::{EntitySpec, ProxyInfo};
+use cloudstate_protocol::cloudstate::{
+    EntitySpec, ProxyInfo,
+    eventsourced::{EventSourcedStreamIn, EventSourcedStreamOut},
+    valueentity::{ValueEntityStreamIn, ValueEntityStreamOut},
+};
 
 use crate::{
-    Result, discovery, event_sourced::EntityStream, in_process::EntityConnection,
-    registry::Registry,
+    Result, discovery, event_sourced, in_process::EntityConnection, registry::Registry,
+    value_entity,
 };
 
 /// The entities of this program, checked and ready to serve.
@@ -57,11 +61,20 @@ impl UserFunction {
     }
 
     /// Opens the stream of one live event-sourced entity, as `cloudstate.eventsourced.EventSourced/handle` does.
-    pub fn event_sourced(&self) -> EntityConnection {
+    pub fn event_sourced(&self) -> EntityConnection<EventSourcedStreamIn, EventSourcedStreamOut> {
         EntityConnection::new(self.event_sourced_stream())
     }
 
-    pub(crate) fn event_sourced_stream(&self) -> EntityStream {
-        EntityStream::new(Arc::clone(&self.registry))
+    /// Opens the stream of one live value entity, as `cloudstate.valueentity.ValueEntity/handle` does.
+    pub fn value_entity(&self) -> EntityConnection<ValueEntityStreamIn, ValueEntityStreamOut> {
+        EntityConnection::new(self.value_entity_stream())
+    }
+
+    pub(crate) fn event_sourced_stream(&self) -> event_sourced::EntityStream {
+        event_sourced::EntityStream::new(Arc::clone(&self.registry))
+    }
+
+    pub(crate) fn value_entity_stream(&self) -> value_entity::EntityStream {
+        value_entity::EntityStream::new(Arc::clone(&self.registry))
     }
 }

@@ -36,8 +36,9 @@ pub(super) fn handle(model: &Handlers) -> TokenStream {
         let marker = marker(model, handler);
         let args = handler.args.iter().map(|arg| argument(model, arg));
         let rpc = krate.at(handler.marker.span());
-        let rpc = quote_spanned!(handler.marker.span()=> #rpc::__private::dispatch(#marker));
-        let unary = quote_spanned!(output.span()=> unary::<Self, #output>);
+        let rpc =
+            quote_spanned!(handler.marker.span()=> #rpc::__private::dispatch::<Self, _>(#marker));
+        let unary = quote_spanned!(output.span()=> unary::<#output>);
         quote! {
             #(#cfgs)*
             if __command.is(#marker) {

@@ -1,4 +1,4 @@
-//! `Entity`, `EventSourcedEntity` and the registration.
+//! `Entity`, the trait of the entity's kind, and the registration.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
@@ -6,7 +6,7 @@ use syn::spanned::Spanned;
 
 use crate::{
     errors::Errors,
-    model::{Entity, Service, SnapshotEvery},
+    model::{Entity, EntityKind, Service, SnapshotEvery},
 };
 
 /// The struct with its implementations, and `errors` where there are any.
@@ -25,7 +25,14 @@ pub(crate) fn entity(model: &Entity, errors: &Errors) -> TokenStream {
         }
         None => quote!(::core::option::Option::None),
     };
-    let snapshot_every = model.snapshot_every.map_or(0, |every| every.events);
+    let kind = match model.kind {
+        EntityKind::EventSourced => quote!(EventSourced),
+        EntityKind::Value => quote!(Value),
+    };
+    let of_its_kind = match model.kind {
+        EntityKind::EventSourced => event_sourced(model),
+        EntityKind::Value => value(model),
+    };
     let service = match &model.service {
         Ok(Service { path, .. }) => quote!(#path),
         // A type with an error inside: the compiler asks nothing more of it, wherever the service is used.
@@ -42,15 +49,47 @@ pub(crate) fn entity(model: &Entity, errors: &Errors) -> TokenStream {
         #item
         #[automatically_derived]
         impl #impl_generics #krate::Entity for #name #type_generics #bounds {
+            type Kind = #krate::kind::#kind;
             type Service = #service;
             const PERSISTENCE_ID: &'static str = #persistence_id;
             const PASSIVATE_AFTER: ::core::option::Option<::core::time::Duration> = #passivate_after;
         }
+        #of_its_kind
+        #checks
+    }
+}
+
+fn event_sourced(model: &Entity) -> TokenStream {
+    let Entity { item, krate, .. } = model;
+    let name = &item.ident;
+    let (impl_generics, type_generics, bounds) = item.generics.split_for_impl();
+    let snapshot_every = model.snapshot_every.map_or(0, |every| every.events);
+    quote! {
         #[automatically_derived]
         impl #impl_generics #krate::EventSourcedEntity for #name #type_generics #bounds {
             const SNAPSHOT_EVERY: u64 = #snapshot_every;
         }
-        #checks
+    }
+}
+
+fn value(model: &Entity) -> TokenStream {
+    let Entity { item, krate, .. } = model;
+    let name = &item.ident;
+    let (impl_generics, type_generics, bounds) = item.generics.split_for_impl();
+    quote! {
+        #[automatically_derived]
+        impl #impl_generics #krate::ValueEntity for #name #type_generics #bounds {
+            fn store(&self) -> #krate::Any {
+                #krate::__private::store(self)
+            }
+
+            fn load(
+                &mut self,
+                __value: &#krate::Any,
+            ) -> ::core::result::Result<(), #krate::ReplayError> {
+                #krate::__private::load(self, __value)
+            }
+        }
     }
 }
 
@@ -106,7 +145,7 @@ fn registration(model: &Entity) -> Option<TokenStream> {
     let name = &item.ident;
     Some(quote! {
         #krate::__private::inventory::submit! {
-            #krate::__private::Registration::event_sourced::<#name>(
+            #krate::__private::Registration::entity::<#name>(
                 ::core::concat!(::core::file!(), ":", ::core::line!())
             )
         }

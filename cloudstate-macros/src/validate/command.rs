@@ -113,12 +113,12 @@ impl Args {
             SelfKind::Shared => {}
             SelfKind::Mutable => errors.at(
                 receiver,
-                "a command handler does not change the state: to emit events write `context: &mut Context<Self>`, to \
-                 only read it write `&self`",
+                "a command handler changes the state through the context, or by the events that it emits: write \
+                 `context: &mut Context<Self>`; to only read it write `&self`",
             ),
             SelfKind::Value => errors.at(
                 receiver,
-                "a command handler borrows the state: write `&self`, or `context: &mut Context<Self>` to emit events",
+                "a command handler borrows the state: write `&self`, or `context: &mut Context<Self>` to change it",
             ),
         }
     }

@@ -9,13 +9,20 @@ use syn::{Ident, ItemStruct};
 use crate::{
     attrs::{CratePath, EntityOptions, PathOption},
     errors::Errors,
-    model::{Entity, Service, SnapshotEvery},
+    model::{Entity, EntityKind, Service, SnapshotEvery},
 };
 
 /// An entity of what its options say, and of their defaults where they say nothing that can be used.
-pub(crate) fn entity(options: EntityOptions, item: ItemStruct, errors: &mut Errors) -> Entity {
+pub(crate) fn entity(
+    kind: EntityKind,
+    options: EntityOptions,
+    item: ItemStruct,
+    errors: &mut Errors,
+) -> Entity {
+    of_its_kind(kind, &options, errors);
     Entity {
-        service: service(&options, errors),
+        kind,
+        service: service(kind, &options, errors),
         krate: CratePath::new(options.krate),
         persistence_id: persistence_id(options.persistence_id.as_ref(), &item.ident, errors),
         snapshot_every: options.snapshot_every.map(|every| SnapshotEvery {
@@ -30,7 +37,22 @@ pub(crate) fn entity(options: EntityOptions, item: ItemStruct, errors: &mut Erro
     }
 }
 
-fn service(options: &EntityOptions, errors: &mut Errors) -> Result<Service, Errors> {
+/// Refuses options that entities of this kind do not have.
+fn of_its_kind(kind: EntityKind, options: &EntityOptions, errors: &mut Errors) {
+    if let (EntityKind::Value, Some(every)) = (kind, &options.snapshot_every) {
+        let message = format!(
+            "{} stores its state with every command that changes it: remove `snapshot_every`",
+            kind.noun()
+        );
+        errors.push(syn::Error::new(every.span(), message));
+    }
+}
+
+fn service(
+    kind: EntityKind,
+    options: &EntityOptions,
+    errors: &mut Errors,
+) -> Result<Service, Errors> {
     match (&options.service, &options.extern_service) {
         (Some(PathOption(path)), None) => Ok(Service {
             path: path.clone(),
@@ -54,7 +76,10 @@ fn service(options: &EntityOptions, errors: &mut Errors) -> Result<Service, Erro
         (None, None) if !errors.is_empty() => Err(mem::take(errors)),
         (None, None) => Err(syn::Error::new(
             Span::call_site(),
-            "which service does the entity implement? write `#[event_sourced_entity(service = pb::YourService)]`",
+            format!(
+                "which service does the entity implement? write `#[{}(service = pb::YourService)]`",
+                kind.attribute()
+            ),
         )
         .into()),
     }

@@ -7,8 +7,9 @@ use cloudstate_protocol::{
 };
 use prost::DecodeError;
 
+use super::emitted::Emitted;
 use crate::{
-    Context, EntityId, Failure, Handlers, ReplayError,
+    Context, EntityId, EventSourcedEntity, Failure, Handlers, ReplayError,
     handler::{Handled, Incoming},
 };
 
@@ -49,11 +50,14 @@ pub(crate) struct Done {
 }
 
 /// Makes `state` a live entity without events.
-pub(crate) fn live<E: Handlers>(id: EntityId, state: E) -> Box<dyn LiveEntity> {
-    Box::new(Context::new(id, state))
+pub(crate) fn live<E: Handlers + EventSourcedEntity>(
+    id: EntityId,
+    state: E,
+) -> Box<dyn LiveEntity> {
+    Box::new(Context::new(id, state, Emitted::default()))
 }
 
-impl<E: Handlers> LiveEntity for Context<E> {
+impl<E: Handlers + EventSourcedEntity> LiveEntity for Context<E> {
     fn restore(&mut self, snapshot: &Any, sequence: u64) -> Result<(), ReplayError> {
         self.state_mut().restore_snapshot(snapshot)?;
         self.set_sequence(sequence);
@@ -75,16 +79,9 @@ impl<E: Handlers> LiveEntity for Context<E> {
             return Err(Rejection::Unknown);
         };
         let before = self.sequence();
-        self.begin(command_id, name);
-        let handled = E::handle(
-            self,
-            Incoming {
-                name,
-                payload,
-                metadata,
-            },
-        );
-        let (events, effects) = self.take_outcome();
+        self.begin(command_id, name, metadata);
+        let handled = E::handle(self, Incoming { name, payload });
+        let (events, effects) = (self.take_events(), self.take_effects());
         match handled {
             Handled::Unknown => Err(Rejection::Unknown),
             Handled::Undecodable(error) => Err(Rejection::Undecodable(error)),

@@ -8,7 +8,7 @@ use cloudstate::{
         client_action::Action,
         eventsourced::{
             EventSourcedEvent, EventSourcedInit, EventSourcedReply, EventSourcedSnapshot,
-            EventSourcedStreamIn, event_sourced_stream_in::Message as In,
+            EventSourcedStreamIn, EventSourcedStreamOut, event_sourced_stream_in::Message as In,
             event_sourced_stream_out::Message as Out,
         },
     },
@@ -89,7 +89,7 @@ fn user_function() -> UserFunction {
 }
 
 /// The stream of one cart; in process, a reply is there as soon as a message is sent.
-struct Peer(EntityConnection);
+struct Peer(EntityConnection<EventSourcedStreamIn, EventSourcedStreamOut>);
 
 impl Peer {
     fn start(snapshot: Option<(i64, Any)>) -> Self {

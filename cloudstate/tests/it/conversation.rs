@@ -91,7 +91,7 @@ pub(crate) async fn both_ways(test: impl AsyncFn(Proxy)) {
 
 /// One open stream.
 pub(crate) enum Peer {
-    InProcess(EntityConnection),
+    InProcess(EntityConnection<EventSourcedStreamIn, EventSourcedStreamOut>),
     Network(
         Option<mpsc::UnboundedSender<EventSourcedStreamIn>>,
         Streaming<EventSourcedStreamOut>,

@@ -15,3 +15,4 @@ mod model;
 mod properties;
 mod protocol_errors;
 mod registration;
+mod value_entity;

@@ -121,6 +121,7 @@ pub(crate) struct Model {
 }
 
 impl Entity for Model {
+    type Kind = cloudstate::kind::EventSourced;
     type Service = EventSourcedTckModel;
     const PERSISTENCE_ID: &'static str = "event-sourced-tck-model";
     const PASSIVATE_AFTER: Option<Duration> = None;
@@ -242,6 +243,7 @@ fn persisted(any: &Any, kind: &'static str) -> Result<Persisted, ReplayError> {
 pub(crate) struct Two;
 
 impl Entity for Two {
+    type Kind = cloudstate::kind::EventSourced;
     type Service = EventSourcedTwo;
     const PERSISTENCE_ID: &'static str = "event-sourced-two";
     const PASSIVATE_AFTER: Option<Duration> = Some(Duration::from_millis(100));

@@ -28,6 +28,7 @@ macro_rules! entity {
         struct $name;
 
         impl Entity for $name {
+            type Kind = cloudstate::kind::EventSourced;
             type Service = $service;
             const PERSISTENCE_ID: &'static str = $persistence_id;
             const PASSIVATE_AFTER: Option<Duration> = None;
@@ -205,7 +206,7 @@ fn annotated_entities_register_themselves() {
     use cloudstate::__private::{Registration, inventory};
 
     entity!(Annotated, ShadowedService, "annotated");
-    inventory::submit!(Registration::event_sourced::<Annotated>("somewhere.rs:7"));
+    inventory::submit!(Registration::entity::<Annotated>("somewhere.rs:7"));
 
     let spec = Cloudstate::registered().into_user_function().unwrap();
     assert_eq!(spec.spec().entities[0].persistence_id, "annotated");

@@ -6,29 +6,32 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use super::LiveEntity;
-use crate::{EntityId, registry::EventSourcedType};
+use crate::EntityId;
 
 /// A live entity whose code cannot unwind into its caller, not even when it is dropped.
 ///
 /// After a panic the entity is gone: a state that was left half-changed is never seen again.
-pub(super) struct Guarded {
-    entity: Option<Box<dyn LiveEntity>>,
+pub(crate) struct Guarded<T: ?Sized> {
+    entity: Option<Box<T>>,
     id: EntityId,
     type_name: &'static str,
 }
 
-impl Guarded {
-    /// Creates the entity.
+impl<T: ?Sized> Guarded<T> {
+    /// Creates an entity of type `type_name`.
     ///
     /// # Errors
     /// What the panic said.
-    pub(super) fn create(entity_type: &EventSourcedType, id: EntityId) -> Result<Self, String> {
-        let entity = catch(|| entity_type.create(id.clone()))?;
+    pub(crate) fn create(
+        type_name: &'static str,
+        id: EntityId,
+        create: impl FnOnce(EntityId) -> Box<T>,
+    ) -> Result<Self, String> {
+        let entity = catch(|| create(id.clone()))?;
         Ok(Self {
             entity: Some(entity),
             id,
-            type_name: entity_type.type_name(),
+            type_name,
         })
     }
 
@@ -36,10 +39,7 @@ impl Guarded {
     ///
     /// # Errors
     /// What the panic said, this one's or an earlier one's.
-    pub(super) fn run<T>(
-        &mut self,
-        work: impl FnOnce(&mut dyn LiveEntity) -> T,
-    ) -> Result<T, String> {
+    pub(crate) fn run<R>(&mut self, work: impl FnOnce(&mut T) -> R) -> Result<R, String> {
         let Some(entity) = self.entity.as_deref_mut() else {
             return Err("the entity panicked earlier".into());
         };
@@ -50,11 +50,11 @@ impl Guarded {
         result
     }
 
-    pub(super) fn id(&self) -> &EntityId {
+    pub(crate) fn id(&self) -> &EntityId {
         &self.id
     }
 
-    pub(super) fn type_name(&self) -> &'static str {
+    pub(crate) fn type_name(&self) -> &'static str {
         self.type_name
     }
 
@@ -66,13 +66,13 @@ impl Guarded {
     }
 }
 
-impl Drop for Guarded {
+impl<T: ?Sized> Drop for Guarded<T> {
     fn drop(&mut self) {
         self.discard();
     }
 }
 
-impl fmt::Debug for Guarded {
+impl<T: ?Sized> fmt::Debug for Guarded<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Guarded")
             .field("type_name", &self.type_name)

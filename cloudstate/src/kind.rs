@@ -1,0 +1,107 @@
+//! The kinds of stateful entity, as types: what a command may do in each, and which rpcs it can handle.
+//!
+//! An entity's attribute names its kind, and everything that differs between kinds follows from it by trait.
+
+use std::{fmt, sync::Arc};
+
+use cloudstate_protocol::version;
+
+use crate::{
+    Context, Entity, EntityId, EventSourcedEntity, Handlers, ValueEntity, event_sourced,
+    registry::Factory,
+    service::{Shape, Unary},
+    value_entity,
+};
+
+/// State is what the entity's events say.
+#[derive(Debug)]
+pub enum EventSourced {}
+
+/// State is a value that is stored as a whole whenever it has changed.
+#[derive(Debug)]
+pub enum Value {}
+
+/// A kind of stateful entity. Sealed: the protocol knows these.
+pub trait Kind: sealed::Sealed + Sized + 'static {
+    /// The protocol's name of it.
+    const ENTITY_TYPE: &'static str;
+    /// What a message calls an entity of this kind, with its article.
+    const NOUN: &'static str;
+    /// Whether its handlers may take a stream.
+    const CLIENT_STREAMS: bool;
+    /// Whether its handlers may answer with a stream.
+    const SERVER_STREAMS: bool;
+    /// What the context of such an entity holds, beside its state.
+    type Work<E: Entity>: Send + fmt::Debug;
+}
+
+impl Kind for EventSourced {
+    const ENTITY_TYPE: &'static str = version::EVENT_SOURCED;
+    const NOUN: &'static str = "an event-sourced entity";
+    const CLIENT_STREAMS: bool = false;
+    const SERVER_STREAMS: bool = false;
+    type Work<E: Entity> = event_sourced::Emitted;
+}
+
+impl Kind for Value {
+    const ENTITY_TYPE: &'static str = version::VALUE_ENTITY;
+    const NOUN: &'static str = "a value entity";
+    const CLIENT_STREAMS: bool = false;
+    const SERVER_STREAMS: bool = false;
+    type Work<E: Entity> = value_entity::Change<E>;
+}
+
+/// A kind whose handlers can have the shape `S`.
+#[diagnostic::on_unimplemented(
+    message = "an entity of kind `{Self}` cannot handle an rpc that streams",
+    label = "this rpc streams",
+    note = "remove its handler, and let its calls fail: write `#[handlers(partial)]`"
+)]
+pub trait Serves<S: Shape>: Kind {}
+
+impl Serves<Unary> for EventSourced {}
+impl Serves<Unary> for Value {}
+
+/// A kind whose command handlers change the state themselves, through the context, and may delete it.
+#[diagnostic::on_unimplemented(
+    message = "the state of an entity of kind `{Self}` cannot be changed by a command",
+    label = "not a kind whose commands change the state",
+    note = "an event-sourced entity changes in its event handlers: write `context.emit(event)`"
+)]
+pub trait Mutable: Kind {
+    /// Notes that the handler has borrowed the state mutably.
+    fn changed<E: Entity<Kind = Self>>(work: &mut Self::Work<E>);
+
+    /// Deletes the state.
+    fn delete<E: Entity<Kind = Self>>(context: &mut Context<E>);
+}
+
+/// A kind that can run entities of type `E`: every kind those of its own.
+pub trait Hosts<E>: Kind {
+    /// What makes live entities of those that `create` returns.
+    #[doc(hidden)]
+    fn factory(create: Arc<dyn Fn(&EntityId) -> E + Send + Sync>) -> Factory;
+}
+
+impl<E: Handlers + EventSourcedEntity> Hosts<E> for EventSourced {
+    fn factory(create: Arc<dyn Fn(&EntityId) -> E + Send + Sync>) -> Factory {
+        Factory::event_sourced(Arc::new(move |id| {
+            let state = create(&id);
+            event_sourced::live(id, state)
+        }))
+    }
+}
+
+impl<E: Handlers + ValueEntity> Hosts<E> for Value {
+    fn factory(create: Arc<dyn Fn(&EntityId) -> E + Send + Sync>) -> Factory {
+        Factory::value_entity(Arc::new(move |id| {
+            value_entity::live(id, Arc::clone(&create))
+        }))
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::EventSourced {}
+    impl Sealed for super::Value {}
+}
