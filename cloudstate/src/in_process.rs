@@ -112,9 +112,15 @@ impl<In, Out> Stream for EntityConnection<In, Out> {
 #[cfg(feature = "embedded")]
 mod embedded {
     use cloudstate_protocol::cloudstate::{EntitySpec, ProxyInfo};
-    use cloudstate_proxy::user_function::{EventSourcedConnection, UserFunctionError};
-    use futures_util::{FutureExt, SinkExt, StreamExt, future::BoxFuture};
+    use cloudstate_proxy::user_function::{
+        Connection, EventSourcedConnection, UserFunctionError, ValueEntityConnection,
+    };
+    use futures_util::{
+        FutureExt, SinkExt, StreamExt,
+        future::{BoxFuture, ready},
+    };
 
+    use super::EntityConnection;
     use crate::UserFunction;
 
     impl cloudstate_proxy::user_function::UserFunction for UserFunction {
@@ -132,15 +138,23 @@ mod embedded {
         fn event_sourced(
             &self,
         ) -> BoxFuture<'_, Result<EventSourcedConnection, UserFunctionError>> {
-            let connection = UserFunction::event_sourced(self)
-                .map(Ok)
-                .sink_map_err(|never| match never {});
-            let connection: EventSourcedConnection = Box::pin(connection);
-            async move { Ok(connection) }.boxed()
+            ready(Ok(opened(UserFunction::event_sourced(self)))).boxed()
+        }
+
+        fn value_entity(&self) -> BoxFuture<'_, Result<ValueEntityConnection, UserFunctionError>> {
+            ready(Ok(opened(UserFunction::value_entity(self)))).boxed()
         }
 
         fn wants_metadata(&self) -> bool {
             true
         }
+    }
+
+    /// A stream in the form that the proxy has for all: nothing here fails.
+    fn opened<In: 'static, Out: Send + 'static>(
+        connection: EntityConnection<In, Out>,
+    ) -> Connection<In, Out> {
+        let connection = connection.map(Ok).sink_map_err(|never| match never {});
+        Box::pin(connection)
     }
 }
