@@ -51,16 +51,19 @@ impl Kind for Value {
     type Work<E: Entity> = value_entity::Change<E>;
 }
 
-/// A kind whose handlers can have the shape `S`.
+/// A shape that the handlers of a kind can have.
+///
+/// The shape stands in front, because the compiler then takes it from the rpc. From the one shape that a kind handles it
+/// would conclude that every rpc must have it, and report a type mismatch where one streams.
 #[diagnostic::on_unimplemented(
-    message = "an entity of kind `{Self}` cannot handle an rpc that streams",
+    message = "an entity of kind `{K}` cannot handle an rpc that streams",
     label = "this rpc streams",
     note = "remove its handler, and let its calls fail: write `#[handlers(partial)]`"
 )]
-pub trait Serves<S: Shape>: Kind {}
+pub trait HandledBy<K: Kind>: Shape {}
 
-impl Serves<Unary> for EventSourced {}
-impl Serves<Unary> for Value {}
+impl HandledBy<EventSourced> for Unary {}
+impl HandledBy<Value> for Unary {}
 
 /// A kind whose command handlers change the state themselves, through the context, and may delete it.
 #[diagnostic::on_unimplemented(

@@ -7,7 +7,7 @@ use crate::{
     Service, Snapshots,
     codec::is_stored_as,
     handler::{Call, Handled, Incoming, IntoReply, one_to_one},
-    kind::Serves,
+    kind::HandledBy,
 };
 
 /// Implemented for a service by the entity on it, so that a second entity does not compile.
@@ -20,7 +20,7 @@ pub struct Dispatch<E, R>(PhantomData<(E, R)>);
 /// Begins a call of the handler of an rpc.
 pub fn dispatch<E: Entity, R: Rpc>(_rpc: R) -> Dispatch<E, R>
 where
-    E::Kind: Serves<R::Shape>,
+    R::Shape: HandledBy<E::Kind>,
 {
     Dispatch(PhantomData)
 }
