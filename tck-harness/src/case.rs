@@ -85,6 +85,7 @@ impl fmt::Debug for Case {
 pub struct EntityIds {
     event_sourced: u32,
     value_entity: u32,
+    crdt: u32,
 }
 
 /// What one case works with: the service, new entity ids, and a record of what is said.
@@ -141,6 +142,12 @@ impl Fixture {
     pub fn next_value_entity_id(&mut self) -> String {
         self.ids.value_entity += 1;
         format!("entity-{}", self.ids.value_entity)
+    }
+
+    /// An id for the case's CRDT entity: its kind and a number that all kinds share, `GCounter-1`, `GSet-2`, ...
+    pub fn next_crdt_id(&mut self, kind: &str) -> String {
+        self.ids.crdt += 1;
+        format!("{kind}-{}", self.ids.crdt)
     }
 
     /// Checks that a service is announced as an entity of this type, and is declared in the descriptor set.

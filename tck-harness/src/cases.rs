@@ -1,6 +1,7 @@
 //! The cases, in the order in which they run.
 
 mod action;
+mod crdt;
 mod event_sourced;
 mod value_entity;
 
@@ -11,5 +12,6 @@ pub fn all() -> Vec<Case> {
     let mut cases = action::model();
     cases.extend(value_entity::model());
     cases.extend(event_sourced::model());
+    cases.extend(crdt::model());
     cases
 }

@@ -228,6 +228,29 @@ where
         Err(self.difference(&outline, &received))
     }
 
+    /// As [`expect`](Self::expect), with both messages brought into one form first: `normalise` makes equal what need
+    /// not be told apart.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn expect_normalised(&mut self, expected: &Out, normalise: fn(&mut Out)) -> Verdict
+    where
+        Out: Clone,
+    {
+        let mut expected = expected.clone();
+        normalise(&mut expected);
+        let outline = self.descriptors.show(&expected);
+        let mut received = self.receive(&outline).await?;
+        normalise(&mut received.message);
+        if received.message == expected && !received.has_unknown_fields {
+            return Ok(());
+        }
+        if !received.has_unknown_fields {
+            received.outline = self.descriptors.show(&received.message);
+        }
+        Err(self.difference(&outline, &received))
+    }
+
     /// Says how a message that was received differs from what was expected.
     pub fn difference(&self, expected: &Outline, received: &Received<Out>) -> Failure {
         let difference = diff(&expected.lines(), &received.outline.lines());

@@ -22,6 +22,7 @@ pub mod case;
 pub mod cases;
 pub mod connection;
 pub mod conversation;
+pub mod crdt;
 pub mod event_sourced;
 pub mod failure;
 pub mod process;

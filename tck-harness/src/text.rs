@@ -6,9 +6,14 @@ mod outline;
 pub use diff::diff;
 pub use outline::Outline;
 
+use std::fmt::Debug;
+
 use bytes::Bytes;
 use cloudstate::Service as _;
-use cloudstate_protocol::any::PROTOBUF_PREFIX;
+use cloudstate_protocol::{
+    Any,
+    any::{PROTOBUF_PREFIX, Primitive},
+};
 use prost::{Message, Name};
 use prost_reflect::{DescriptorPool, DynamicMessage, MapKey, ReflectMessage, Value};
 
@@ -155,18 +160,10 @@ impl Reader<'_> {
             None => (format!("{type_url:?}"), &*type_url),
         };
         let mut fields = Vec::new();
-        match self.descriptors.decode(name, &bytes) {
-            Some(message) => {
-                // Equality takes the bytes of a payload as they are; what a payload's type does not define is in them.
-                let has_unknown_fields = self.has_unknown_fields;
-                fields = self.fields(&message);
-                self.has_unknown_fields = has_unknown_fields;
-                if message.encode_to_vec() != bytes {
-                    fields.push(("(encoded as)".into(), Outline::Text(hex(&bytes))));
-                }
-            }
-            None if bytes.is_empty() => {}
-            None => fields.push(("(encoded as)".into(), Outline::Text(hex(&bytes)))),
+        if let Some(text) = primitive(&type_url, &bytes) {
+            fields.push(("value".into(), Outline::Text(text)));
+        } else {
+            self.packed(name, &bytes, &mut fields);
         }
         if any.unknown_fields().next().is_some() {
             self.has_unknown_fields = true;
@@ -174,6 +171,40 @@ impl Reader<'_> {
         }
         Outline::Typed { title, fields }
     }
+
+    fn packed(&mut self, name: &str, bytes: &Bytes, fields: &mut Vec<(String, Outline)>) {
+        match self.descriptors.decode(name, bytes) {
+            Some(message) => {
+                // Equality takes the bytes of a payload as they are; what a payload's type does not define is in them.
+                let has_unknown_fields = self.has_unknown_fields;
+                fields.extend(self.fields(&message));
+                self.has_unknown_fields = has_unknown_fields;
+                if message.encode_to_vec() != *bytes {
+                    fields.push(("(encoded as)".into(), Outline::Text(hex(bytes))));
+                }
+            }
+            None if bytes.is_empty() => {}
+            None => fields.push(("(encoded as)".into(), Outline::Text(hex(bytes)))),
+        }
+    }
+}
+
+/// A primitive's value, if it has the one encoding that it may have.
+fn primitive(type_url: &str, bytes: &Bytes) -> Option<String> {
+    fn value<T: Primitive + Debug>(any: &Any) -> Option<String> {
+        let value = any.to_primitive::<T>().ok()?;
+        (Any::primitive(&value) == *any).then(|| format!("{value:?}"))
+    }
+    let any = Any {
+        type_url: type_url.into(),
+        value: bytes.clone(),
+    };
+    value::<String>(&any)
+        .or_else(|| value::<bool>(&any))
+        .or_else(|| value::<i32>(&any))
+        .or_else(|| value::<i64>(&any))
+        .or_else(|| value::<f32>(&any))
+        .or_else(|| value::<f64>(&any))
 }
 
 fn map_key(key: &MapKey) -> String {
@@ -195,13 +226,10 @@ fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use cloudstate_protocol::{
-        Any,
-        cloudstate::{Metadata, Reply},
-    };
+    use cloudstate_protocol::cloudstate::{Metadata, Reply};
     use prost::Message as _;
 
-    use super::Descriptors;
+    use super::{Any, Descriptors};
     use crate::pb::Response;
 
     fn reply(payload: Any) -> Reply {
@@ -231,6 +259,33 @@ mod tests {
                 "payload: cloudstate.tck.model.Response",
                 r#"  message: "A\"B""#
             ]
+        );
+    }
+
+    #[test]
+    fn primitives_are_decoded() {
+        let descriptors = Descriptors::new(&[]);
+        let shown = |any| descriptors.show(&reply(any)).line();
+        let text = Any::primitive(&String::from("a"));
+        assert_eq!(
+            shown(text.clone()),
+            r#"payload: "p.cloudstate.io/string" { value: "a" }"#
+        );
+        assert_eq!(
+            shown(Any::primitive(&String::new())),
+            r#"payload: "p.cloudstate.io/string" { value: "" }"#
+        );
+        assert_eq!(
+            shown(Any::primitive(&-1_i64)),
+            r#"payload: "p.cloudstate.io/int64" { value: -1 }"#
+        );
+        let long_winded = Any {
+            value: b"\x0a\x00".as_slice().into(),
+            ..text
+        };
+        assert_eq!(
+            shown(long_winded),
+            r#"payload: "p.cloudstate.io/string" { (encoded as): 0x0a00 }"#
         );
     }
 

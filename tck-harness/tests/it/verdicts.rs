@@ -1,6 +1,7 @@
 //! What the harness says of a service that does right, and of each that does wrong.
 
 mod action;
+mod crdt;
 mod event_sourced;
 mod value_entity;
 
