@@ -11,8 +11,19 @@ use crate::{
     service::Service,
 };
 
+/// Who is between the harness and the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Half {
+    /// Nobody: the harness takes the place of a proxy.
+    Service,
+    /// A proxy, whose client the harness is.
+    Proxy,
+}
+
 /// One case. It is run only against a service that announces all services it needs.
 pub struct Case {
+    /// Where it takes place.
+    pub half: Half,
     /// Title of the group of cases that it belongs to.
     pub group: &'static str,
     /// Its name within the group.
@@ -34,7 +45,7 @@ impl<F: AsyncFn(&mut Fixture) -> Verdict> Body for F {
 }
 
 impl Case {
-    /// A case with these steps.
+    /// A case with these steps, played directly on the service.
     pub fn new(
         group: &'static str,
         name: &'static str,
@@ -42,6 +53,7 @@ impl Case {
         body: impl AsyncFn(&mut Fixture) -> Verdict + 'static,
     ) -> Self {
         Self {
+            half: Half::Service,
             group,
             name,
             needs,
@@ -73,6 +85,7 @@ impl Case {
 impl fmt::Debug for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Case")
+            .field("half", &self.half)
             .field("group", &self.group)
             .field("name", &self.name)
             .field("needs", &self.needs)

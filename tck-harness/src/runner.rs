@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::{
     case::{Case, EntityIds, Fixture},
     failure::Failure,
@@ -38,6 +40,13 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// Whether the service did something wrong.
+    pub fn is_failure(&self) -> bool {
+        matches!(self, Self::Failed { .. })
+    }
+}
+
 /// A case and how it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CaseResult {
@@ -47,6 +56,8 @@ pub struct CaseResult {
     pub name: &'static str,
     /// How it ended.
     pub outcome: Outcome,
+    /// How long it took.
+    pub duration: Duration,
 }
 
 /// What happens during a run, for those who watch.
@@ -85,11 +96,13 @@ impl Runner {
         let mut results = Vec::new();
         for case in cases {
             watch(Progress::Started(case));
+            let started = Instant::now();
             let outcome = self.run_case(case, &mut ids).await;
             let result = CaseResult {
                 group: case.group,
                 name: case.name,
                 outcome,
+                duration: started.elapsed(),
             };
             watch(Progress::Finished(&result));
             results.push(result);

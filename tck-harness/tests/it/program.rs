@@ -89,6 +89,42 @@ async fn to_have_tested_nothing_is_no_success() {
     assert!(stderr.starts_with("no case was run: "));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn reports_are_for_programs_too() {
+    let service = start(OnFailure::Rollback, Fault::ForwardsToItself).await;
+    let address = service.address();
+    let arguments = [
+        "--service",
+        &address,
+        "--filter",
+        "verify forward",
+        "--format",
+    ];
+
+    let (code, stdout, _) = run(HARNESS, &[&arguments[..], &["json"]].concat());
+    assert_eq!(code, 1);
+    let report: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(report["failed"], 4);
+    let groups = report["groups"].as_array().unwrap();
+    let group = "verifying model test: event sourced entity";
+    let group = groups.iter().find(|one| one["group"] == group).unwrap();
+    assert_eq!(group["failed"], 4);
+    let case = &group["cases"][0];
+    assert_eq!(case["name"], "verify forward to second service");
+    assert_eq!(case["outcome"], "failed");
+    assert_eq!(
+        case["summary"],
+        "the service's message is not the expected one"
+    );
+    assert!(case["seconds"].as_f64().unwrap() > 0.0);
+
+    let (code, stdout, _) = run(HARNESS, &[&arguments[..], &["junit"]].concat());
+    assert_eq!(code, 1);
+    assert!(stdout.starts_with("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites "));
+    assert_eq!(stdout.matches("<failure message=").count(), 4);
+    assert!(stdout.ends_with("</testsuites>\n"));
+}
+
 #[test]
 fn a_service_that_does_not_start_is_told_with_its_output() {
     let (code, _, stderr) = run(HARNESS, &["--service-command", "echo no database; exit 4"]);
@@ -115,7 +151,7 @@ fn cases_are_listed_without_a_service() {
 #[test]
 fn arguments_that_make_no_sense_are_refused() {
     for (arguments, named) in [
-        (["--filter", "nonsense"], "no case contains \"nonsense\""),
+        (["--filter", "nonsense"], "no case is selected"),
         (["--proxy", "127.0.0.1:9000"], "'--proxy'"),
         (["--service", "localhost"], "write HOST:PORT"),
     ] {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
+use tck_harness::case::{Case, Half};
 
 /// Tests a Cloudstate user function, written in any language, against the Cloudstate TCK.
 ///
@@ -27,13 +28,48 @@ pub(crate) struct Arguments {
     )]
     pub(crate) filter: String,
 
+    /// Run only the cases that the harness plays directly on the service, or only those that go through a proxy.
+    #[arg(long, value_name = "HALF")]
+    pub(crate) only: Option<Only>,
+
+    /// How to report: for a reader while it runs, or for a program when it has ended.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Format,
+
     /// How long the service may take for each expected message, in seconds.
     #[arg(long, value_name = "SECONDS", default_value = "3", value_parser = parse_seconds)]
     pub(crate) timeout: Duration,
 
     /// List the cases instead of running them.
-    #[arg(long, conflicts_with_all = ["service", "service_command"])]
+    #[arg(long, conflicts_with_all = ["service", "service_command", "format"])]
     pub(crate) list: bool,
+}
+
+/// Which half of the cases is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Only {
+    Service,
+    Proxy,
+}
+
+/// The form of the report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Text,
+    Json,
+    Junit,
+}
+
+impl Arguments {
+    /// Whether the case is asked for.
+    pub(crate) fn select(&self, case: &Case) -> bool {
+        let half = match self.only {
+            Some(Only::Service) => case.half == Half::Service,
+            Some(Only::Proxy) => case.half == Half::Proxy,
+            None => true,
+        };
+        half && (case.group.contains(&self.filter) || case.name.contains(&self.filter))
+    }
 }
 
 const EXIT_CODES: &str = "\
@@ -110,6 +146,12 @@ mod tests {
     #[test]
     fn one_service_is_tested() {
         let error = parse("--service a:1 --service-command b").unwrap_err();
+        assert_eq!(error, ErrorKind::ArgumentConflict);
+    }
+
+    #[test]
+    fn a_list_has_no_format() {
+        let error = parse("--list --format json").unwrap_err();
         assert_eq!(error, ErrorKind::ArgumentConflict);
     }
 

@@ -4,7 +4,7 @@ mod arguments;
 
 use std::{
     env,
-    io::{self, IsTerminal, Write},
+    io::{self, IsTerminal, Stderr, Stdout, Write},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -14,18 +14,20 @@ use tck_harness::{
     case::Case,
     cases,
     process::{ServiceProcess, StartError},
-    report::{Printer, Report},
-    runner::Runner,
+    report::{Printer, ProgressLine, Report},
+    runner::{Progress, Runner},
     service::{DiscoveryError, Service},
 };
 
-use arguments::Arguments;
+use arguments::{Arguments, Format};
 
 /// Why nothing was tested.
 #[derive(Debug, thiserror::Error)]
 enum Trouble {
-    #[error("no case contains {0:?}; --list shows them all")]
-    NoCase(String),
+    #[error(
+        "no case is selected by these arguments; --list without --filter and --only shows all of them"
+    )]
+    NoCase,
     #[error(transparent)]
     Discovery(#[from] DiscoveryError),
     #[error(transparent)]
@@ -60,7 +62,7 @@ async fn main() -> ExitCode {
                 print_output(error.output());
             }
             match trouble {
-                Trouble::NoCase(_) => ExitCode::from(2),
+                Trouble::NoCase => ExitCode::from(2),
                 _ => ExitCode::FAILURE,
             }
         }
@@ -70,11 +72,9 @@ async fn main() -> ExitCode {
 /// Whether cases were run, and none failed.
 async fn run(arguments: &Arguments) -> Result<bool, Trouble> {
     let mut cases = cases::all();
-    cases.retain(|case| {
-        case.group.contains(&arguments.filter) || case.name.contains(&arguments.filter)
-    });
+    cases.retain(|case| arguments.select(case));
     if cases.is_empty() {
-        return Err(Trouble::NoCase(arguments.filter.clone()));
+        return Err(Trouble::NoCase);
     }
     if arguments.list {
         list(&cases)?;
@@ -97,7 +97,7 @@ async fn run(arguments: &Arguments) -> Result<bool, Trouble> {
     if !ran && !failed {
         eprintln!("no case was run: the service announces none of the entities that they need");
     }
-    Printer::new(io::stdout(), in_colours()).sum(&report)?;
+    tell(&report, arguments.format)?;
     Ok(ran && !failed)
 }
 
@@ -140,17 +140,53 @@ fn own_service() -> Result<PathBuf, Trouble> {
 }
 
 async fn test(service: &Service, cases: &[Case], arguments: &Arguments) -> io::Result<Report> {
-    let mut printer = Printer::new(io::stdout(), in_colours());
-    let mut printed = Ok(());
+    let mut watch = Watch::new(arguments.format, cases.len());
+    let mut watched = Ok(());
     let runner = Runner::new(service).patience(arguments.timeout);
     let report = runner
         .run(cases, |progress| {
-            if printed.is_ok() {
-                printed = printer.progress(progress);
+            if watched.is_ok() {
+                watched = watch.progress(progress);
             }
         })
         .await;
-    printed.map(|()| report)
+    watched.map(|()| report)
+}
+
+/// What is shown while the cases run.
+enum Watch {
+    Cases(Printer<Stdout>),
+    Line(ProgressLine<Stderr>),
+    Nothing,
+}
+
+impl Watch {
+    fn new(format: Format, cases: usize) -> Self {
+        match format {
+            Format::Text => Self::Cases(Printer::new(io::stdout(), in_colours())),
+            Format::Json | Format::Junit if io::stderr().is_terminal() => {
+                Self::Line(ProgressLine::new(io::stderr(), cases))
+            }
+            Format::Json | Format::Junit => Self::Nothing,
+        }
+    }
+
+    fn progress(&mut self, progress: Progress<'_>) -> io::Result<()> {
+        match self {
+            Self::Cases(printer) => printer.progress(progress),
+            Self::Line(line) => line.progress(progress),
+            Self::Nothing => Ok(()),
+        }
+    }
+}
+
+/// Writes what belongs behind the last case.
+fn tell(report: &Report, format: Format) -> io::Result<()> {
+    match format {
+        Format::Text => Printer::new(io::stdout(), in_colours()).sum(report),
+        Format::Json => report.write_json(io::stdout().lock()),
+        Format::Junit => report.write_junit(io::stdout().lock()),
+    }
 }
 
 fn in_colours() -> bool {
