@@ -173,6 +173,7 @@ pub(crate) enum Kind {
     Event,
     Snapshot,
     SnapshotHandler,
+    Upcaster,
 }
 
 impl Kind {
@@ -185,6 +186,7 @@ impl Kind {
             Self::Event,
             Self::Snapshot,
             Self::SnapshotHandler,
+            Self::Upcaster,
         ]
         .into_iter()
         .find(|kind| name == kind.name())?;
@@ -200,6 +202,7 @@ impl Kind {
             Self::Event => "an event handler",
             Self::Snapshot => "a snapshot method",
             Self::SnapshotHandler => "a snapshot handler",
+            Self::Upcaster => "an upcaster",
         }
     }
 
@@ -209,6 +212,7 @@ impl Kind {
             Self::Event => "event_handler",
             Self::Snapshot => "snapshot",
             Self::SnapshotHandler => "snapshot_handler",
+            Self::Upcaster => "upcaster",
         }
     }
 }

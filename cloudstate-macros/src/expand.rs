@@ -5,6 +5,7 @@ mod commands;
 mod entity;
 mod events;
 mod snapshots;
+mod upcasts;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;

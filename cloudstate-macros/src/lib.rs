@@ -56,8 +56,8 @@ pub fn value_entity(options: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Finds the handlers of an entity, of any kind, in an `impl` block.
 ///
-/// Its methods with [`macro@command_handler`], [`macro@event_handler`], [`macro@snapshot`] and
-/// [`macro@snapshot_handler`] stay ordinary methods, which tests can call; others are left alone. An entity has one such
+/// Its methods with [`macro@command_handler`], [`macro@event_handler`], [`macro@snapshot`], [`macro@snapshot_handler`] and
+/// [`macro@upcaster`] stay ordinary methods, which tests can call; others are left alone. An entity has one such
 /// block, with a handler for every rpc of its service.
 ///
 /// | option | meaning |
@@ -124,4 +124,15 @@ pub fn snapshot(_options: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn snapshot_handler(_options: TokenStream, item: TokenStream) -> TokenStream {
     driver::misplaced(attrs::Kind::SnapshotHandler, &item.into()).into()
+}
+
+/// Turns what an older version of the program stored into what today's handles: `fn name(old: OldEvent) -> NewEvent`.
+///
+/// Whatever was stored as the older type, an event or a snapshot, is read as such, converted, and goes to the handler of
+/// the newer type. Upcasters make chains: of three versions of an event, the first upcaster leads from the first to the
+/// second, and another from there to the third. An older type has no handler of its own, so it cannot be emitted. It has
+/// no options.
+#[proc_macro_attribute]
+pub fn upcaster(_options: TokenStream, item: TokenStream) -> TokenStream {
+    driver::misplaced(attrs::Kind::Upcaster, &item.into()).into()
 }

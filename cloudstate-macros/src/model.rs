@@ -71,6 +71,10 @@ pub(crate) struct Handlers {
     pub(crate) commands: Vec<CommandHandler>,
     pub(crate) events: Vec<EventHandler>,
     pub(crate) snapshots: Option<Snapshots>,
+    /// From older types of events to those that are handled.
+    pub(crate) event_upcasts: Vec<Upcast>,
+    /// From older types of snapshots to the one that is restored.
+    pub(crate) snapshot_upcasts: Vec<Upcast>,
     /// Whether a snapshot method is there, even one that was refused.
     pub(crate) has_snapshots: bool,
 }
@@ -132,6 +136,38 @@ pub(crate) enum EventArg {
         by_ref: bool,
         span: Span,
     },
+}
+
+/// A method with `#[upcaster]`.
+#[derive(Debug)]
+pub(crate) struct Upcaster {
+    pub(crate) cfgs: Vec<Attribute>,
+    pub(crate) method: Ident,
+    pub(crate) old: Type,
+    pub(crate) new: Type,
+}
+
+/// The way from an older type to one that is handled: upcasters, each of which takes what the one before it returns.
+#[derive(Clone, Debug)]
+pub(crate) struct Upcast {
+    /// The conditions of all methods.
+    pub(crate) cfgs: Vec<Attribute>,
+    /// At least one.
+    pub(crate) methods: Vec<Ident>,
+    pub(crate) old: Type,
+    pub(crate) new: Type,
+}
+
+impl Upcast {
+    /// A way of one step.
+    pub(crate) fn new(upcaster: &Upcaster) -> Self {
+        Self {
+            cfgs: upcaster.cfgs.clone(),
+            methods: vec![upcaster.method.clone()],
+            old: upcaster.old.clone(),
+            new: upcaster.new.clone(),
+        }
+    }
 }
 
 /// The methods with `#[snapshot]` and `#[snapshot_handler]`.

@@ -7,6 +7,7 @@ mod entity;
 mod event;
 mod signature;
 mod snapshot;
+mod upcaster;
 
 pub(crate) use block::handlers;
 pub(crate) use entity::entity;

@@ -184,6 +184,11 @@ pub trait Snapshots: Entity {
 
     /// Runs the `#[snapshot_handler]` method.
     fn restore(&mut self, snapshot: Self::Snapshot);
+
+    /// Reads what is stored, an older type by its upcasters; `None` if it is of no type that the entity knows.
+    fn read(stored: &Any) -> Option<Result<Self::Snapshot, DecodeError>> {
+        Self::Snapshot::from_any(stored)
+    }
 }
 
 /// Why a stored event or snapshot could not be applied.

@@ -118,7 +118,7 @@ mod value_entity;
 
 pub use cloudstate_macros::{
     Json, command_handler, event_handler, event_sourced_entity, handlers, snapshot,
-    snapshot_handler, value_entity,
+    snapshot_handler, upcaster, value_entity,
 };
 pub use cloudstate_process::shutdown_signal;
 pub use cloudstate_protocol::{self as protocol, Any};
@@ -147,8 +147,8 @@ pub mod __private {
         codec::{JsonCodec, json_codec},
         completeness::{check_complete, name_of},
         private::{
-            ServedByOneEntity, dispatch, load, no_handler, replay, restore_snapshot, store,
-            take_snapshot, takes_snapshots,
+            ServedByOneEntity, dispatch, load, no_handler, read_older, replay, replay_older,
+            restore_snapshot, store, take_snapshot, takes_snapshots,
         },
         registry::Registration,
     };

@@ -45,5 +45,5 @@
 pub use crate::{
     CloudEvent, Context, EntityId, EventContext, Failure, Forward, Json, Metadata, Reply,
     SideEffect, command_handler, ensure, event_handler, event_sourced_entity, handlers, snapshot,
-    snapshot_handler, value_entity,
+    snapshot_handler, upcaster, value_entity,
 };

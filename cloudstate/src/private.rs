@@ -2,9 +2,11 @@
 
 use std::{any, marker::PhantomData};
 
+use bytestring::ByteString;
+
 use crate::{
-    Any, Context, Entity, EventContext, EventSourcedEntity, Handles, Payload, ReplayError, Rpc,
-    Service, Snapshots,
+    Any, Context, DecodeError, Entity, EventContext, EventSourcedEntity, Handles, Payload,
+    ReplayError, Rpc, Service, Snapshots,
     codec::is_stored_as,
     handler::{Call, Handled, Incoming, IntoReply, one_to_one},
     kind::HandledBy,
@@ -46,8 +48,30 @@ pub fn replay<E: Handles<V>, V: Payload>(
     event: &Any,
     context: &EventContext<'_>,
 ) -> Option<Result<(), ReplayError>> {
-    is_stored_as(event, E::type_url())
-        .then(|| decode(event, "event").map(|event| state.apply(event, context)))
+    let same = |event| event;
+    replay_older(state, event, context, E::type_url(), same)
+}
+
+/// Applies a stored event of an older type, if it is one of type `Old`; `None` if it is of another type.
+pub fn replay_older<E: Handles<New>, Old: Payload, New: Payload>(
+    state: &mut E,
+    event: &Any,
+    context: &EventContext<'_>,
+    type_url: &ByteString,
+    upcast: impl FnOnce(Old) -> New,
+) -> Option<Result<(), ReplayError>> {
+    let read = read_older(event, type_url, upcast)?;
+    let read = read.map_err(|error| undecodable(event, "event", error));
+    Some(read.map(|event| state.apply(event, context)))
+}
+
+/// Reads a stored value of an older type; `None` if it is of another type.
+pub fn read_older<Old: Payload, New>(
+    stored: &Any,
+    type_url: &ByteString,
+    upcast: impl FnOnce(Old) -> New,
+) -> Option<Result<New, DecodeError>> {
+    is_stored_as(stored, type_url).then(|| Old::decode(stored.value.clone()).map(upcast))
 }
 
 /// The state as a snapshot.
@@ -110,8 +134,8 @@ fn restore<E: Snapshots>(
     stored: &Any,
     kind: &'static str,
 ) -> Option<Result<(), ReplayError>> {
-    is_stored_as(stored, &E::Snapshot::type_url())
-        .then(|| decode(stored, kind).map(|snapshot| state.restore(snapshot)))
+    let read = E::read(stored)?.map_err(|error| undecodable(stored, kind, error));
+    Some(read.map(|snapshot| state.restore(snapshot)))
 }
 
 /// Says that `E` has no handler for what is stored.
@@ -123,10 +147,10 @@ pub fn no_handler<E: Entity>(any: &Any, kind: &'static str) -> ReplayError {
     }
 }
 
-fn decode<P: Payload>(any: &Any, kind: &'static str) -> Result<P, ReplayError> {
-    P::decode(any.value.clone()).map_err(|source| ReplayError::Decode {
+fn undecodable(any: &Any, kind: &'static str, source: DecodeError) -> ReplayError {
+    ReplayError::Decode {
         kind,
         type_url: any.type_url.clone(),
         source,
-    })
+    }
 }

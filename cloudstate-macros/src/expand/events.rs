@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
-use super::local;
+use super::{local, upcasts};
 use crate::model::{EventArg, EventHandler, Handlers};
 
 /// The choice of a handler by the stored event's type.
@@ -20,6 +20,7 @@ pub(super) fn replay(model: &Handlers) -> TokenStream {
             }
         }
     });
+    let older = upcasts::of_events(model);
     quote! {
         fn replay(
             &mut self,
@@ -27,6 +28,7 @@ pub(super) fn replay(model: &Handlers) -> TokenStream {
             __context: &#krate::EventContext<'_>,
         ) -> ::core::result::Result<(), #krate::ReplayError> {
             #(#arms)*
+            #older
             ::core::result::Result::Err(#krate::__private::no_handler::<Self>(__event, "event"))
         }
     }

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::spanned::Spanned;
 
-use super::local;
+use super::{local, upcasts};
 use crate::model::{Handlers, Snapshots};
 
 /// The methods of `Handlers` that take and restore snapshots.
@@ -65,6 +65,7 @@ pub(super) fn implementation(model: &Handlers) -> Option<TokenStream> {
         restored,
     } = model.snapshots.as_ref()?;
     let argument = local("__snapshot", restored.span());
+    let older = upcasts::of_snapshots(model);
     Some(quote! {
         #(#cfgs)*
         #[automatically_derived]
@@ -79,6 +80,8 @@ pub(super) fn implementation(model: &Handlers) -> Option<TokenStream> {
             fn restore(&mut self, __snapshot: #saved) {
                 Self::#restore(self, #argument)
             }
+
+            #older
         }
     })
 }

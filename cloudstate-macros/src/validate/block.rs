@@ -2,7 +2,9 @@
 
 use syn::Attribute;
 
-use super::{command::command, event::event, signature::Library, snapshot::snapshots};
+use super::{
+    command::command, event::event, signature::Library, snapshot::snapshots, upcaster::upcasts,
+};
 use crate::{
     attrs::{CratePath, HandlersOptions, Kind, PathOption},
     errors::Errors,
@@ -21,14 +23,20 @@ pub(crate) fn handlers(
     let library = Library {
         krate: options.krate.as_ref().map(|PathOption(path)| path),
     };
+    let commands = commands(block, library, errors);
+    let events = events(block, library, errors);
+    let snapshots = snapshots(&block.methods, errors);
+    let upcasts = upcasts(block, &events, snapshots.as_ref(), errors);
     Handlers {
         krate,
         generics: block.item.generics.clone(),
         self_type: (*block.item.self_ty).clone(),
         partial: options.partial.is_present(),
-        commands: commands(block, library, errors),
-        events: events(block, library, errors),
-        snapshots: snapshots(&block.methods, errors),
+        commands,
+        events,
+        snapshots,
+        event_upcasts: upcasts.of_events,
+        snapshot_upcasts: upcasts.of_snapshots,
         has_snapshots: block
             .methods
             .iter()
@@ -96,11 +104,11 @@ fn events(block: &Block, library: Library<'_>, errors: &mut Errors) -> Vec<Event
 }
 
 /// Whether two methods may exist in one build. Whether two different conditions may both hold is the compiler's to say.
-fn coexist(one: &[Attribute], other: &[Attribute]) -> bool {
+pub(super) fn coexist(one: &[Attribute], other: &[Attribute]) -> bool {
     one.is_empty() || other.is_empty() || one == other
 }
 
-fn of_kind(kind: Kind, block: &Block) -> impl Iterator<Item = &Method> {
+pub(super) fn of_kind(kind: Kind, block: &Block) -> impl Iterator<Item = &Method> {
     block
         .methods
         .iter()

@@ -2,13 +2,10 @@
 
 use bytes::Bytes;
 use bytestring::ByteString;
-use cloudstate_protocol::{
-    Any,
-    any::{Kind, PROTOBUF_PREFIX},
-};
+use cloudstate_protocol::Any;
 
 use super::CrdtError;
-use crate::Payload;
+use crate::{Payload, codec::is_stored_as};
 
 /// Writes encoded elements of one type.
 pub(super) struct Writer {
@@ -50,7 +47,7 @@ impl Reader {
 
     /// The element's identity, after a look at its type.
     pub(super) fn key(&self, any: Any) -> Result<Bytes, CrdtError> {
-        if !is_of_type(&any, &self.type_url) {
+        if !is_stored_as(&any, &self.type_url) {
             return Err(CrdtError::Element {
                 field: self.field,
                 expected: self.type_url.clone(),
@@ -74,14 +71,4 @@ impl Reader {
     pub(super) fn missing(&self) -> CrdtError {
         CrdtError::Missing { field: self.field }
     }
-}
-
-/// Whether `any` has the type of `type_url`. Of a message only the full name counts: the host may be any.
-fn is_of_type(any: &Any, type_url: &str) -> bool {
-    if any.type_url == type_url {
-        return true;
-    }
-    let is_message = matches!(any.kind(), Kind::Protobuf | Kind::Other);
-    let name = type_url.strip_prefix(PROTOBUF_PREFIX);
-    is_message && name == Some(any.type_name())
 }

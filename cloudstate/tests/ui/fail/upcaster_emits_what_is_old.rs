@@ -1,0 +1,30 @@
+use cloudstate::prelude::*;
+
+#[path = "../shop.rs"]
+mod pb;
+
+#[event_sourced_entity(service = pb::Cart)]
+#[derive(Default)]
+struct Cart {
+    products: Vec<String>,
+}
+
+#[handlers(partial)]
+impl Cart {
+    #[command_handler]
+    fn add_item(cart: &mut Context<Self>, item: pb::AddItem) {
+        cart.emit(item.product);
+    }
+
+    #[event_handler]
+    fn item_added(&mut self, event: pb::ItemAdded) {
+        self.products.push(event.product);
+    }
+
+    #[upcaster]
+    fn from_text(old: String) -> pb::ItemAdded {
+        pb::ItemAdded { product: old }
+    }
+}
+
+fn main() {}

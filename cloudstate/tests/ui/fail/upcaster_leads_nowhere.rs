@@ -1,0 +1,25 @@
+use cloudstate::prelude::*;
+
+#[path = "../shop.rs"]
+mod pb;
+
+#[event_sourced_entity(service = pb::Cart)]
+#[derive(Default)]
+struct Cart {
+    products: Vec<String>,
+}
+
+#[handlers(partial)]
+impl Cart {
+    #[event_handler]
+    fn item_added(&mut self, event: pb::ItemAdded) {
+        self.products.push(event.product);
+    }
+
+    #[upcaster]
+    fn from_text(old: String) -> pb::ItemRemoved {
+        pb::ItemRemoved { product: old }
+    }
+}
+
+fn main() {}
