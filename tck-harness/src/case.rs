@@ -8,6 +8,7 @@ use crate::{
     connection::Link,
     conversation::Conversation,
     failure::{Failure, Verdict},
+    reader::Party,
     service::Service,
 };
 
@@ -114,6 +115,7 @@ impl Fixture {
     pub fn new(service: &Service, patience: Duration, ids: EntityIds) -> Self {
         let link = Link {
             channel: service.channel.clone(),
+            peer: Party::Service,
             descriptors: service.descriptors.clone(),
             conversation: Conversation::default(),
             patience,

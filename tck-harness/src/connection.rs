@@ -1,11 +1,12 @@
-//! One call of a service, with the harness in the proxy's place.
+//! One call of a service, with the harness in the proxy's place, or of a proxy, with the harness as its client.
 //!
 //! On the wire a call of one message either way is a stream that both sides end behind it, so that there is one kind of
 //! connection for the four shapes of a call.
 
-use std::{marker::PhantomData, rc::Rc, time::Duration};
+use std::{borrow::Cow, marker::PhantomData, rc::Rc, time::Duration};
 
 use bytes::Bytes;
+use cloudstate::{Rpc, Service as _};
 use http::uri::PathAndQuery;
 use prost::{Message, Name};
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
@@ -13,106 +14,89 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Status, client::Grpc, transport::Channel};
 
 use crate::{
-    conversation::{Conversation, Speaker},
+    conversation::{Conversation, Direction, Speaker},
     failure::{Failure, Verdict},
     raw_codec::RawCodec,
-    text::{Descriptors, Outline, diff},
+    reader::{Event, Party, Reader, Received},
+    text::{Descriptors, Outline},
 };
 
-/// Messages in flight either way. No case comes near it; a service that floods the harness is slowed down.
-const IN_FLIGHT: usize = 64;
+/// Messages in flight either way. No case comes near it; a peer that floods the harness is slowed down.
+pub(crate) const IN_FLIGHT: usize = 64;
 
-/// Where connections are opened: the service under test, and how to treat it.
+/// Where connections are opened, and how to treat who is there.
 #[derive(Clone, Debug)]
 pub struct Link {
     pub(crate) channel: Channel,
+    pub(crate) peer: Party,
     pub(crate) descriptors: Rc<Descriptors>,
     pub(crate) conversation: Conversation,
     pub(crate) patience: Duration,
 }
 
-/// An open stream: `In` goes to the service, `Out` comes from it.
+/// An open stream: `In` goes to the peer, `Out` comes from it. Dropped, it is cancelled.
 #[derive(Debug)]
 pub struct Connection<In, Out> {
     /// Gone once the input has ended.
     outgoing: Option<mpsc::Sender<Bytes>>,
-    incoming: Incoming,
+    incoming: Reader<Out>,
+    _call: Call,
     speaker: Speaker,
     descriptors: Rc<Descriptors>,
-    types: PhantomData<fn(In) -> Out>,
+    types: PhantomData<fn(In)>,
 }
 
-/// What the service sends, and the time it has for that.
+/// The task that makes the call.
 #[derive(Debug)]
-struct Incoming {
-    events: mpsc::Receiver<Event>,
-    patience: Duration,
-    reader: JoinHandle<()>,
-}
+struct Call(JoinHandle<()>);
 
-/// A message of the service, as the types of the protocol have it, and with all that is in it.
-#[derive(Clone, Debug)]
-pub struct Received<Out> {
-    /// The message; it lacks what the protocol does not define.
-    pub message: Out,
-    outline: Outline,
-    has_unknown_fields: bool,
-}
-
-enum Event {
-    Message(Bytes),
-    Completed,
-    Failed(Status),
-}
-
-impl Incoming {
-    /// What comes next, if it comes in time.
-    async fn next(&mut self, speaker: &Speaker) -> Option<Event> {
-        let event = timeout(self.patience, self.events.recv()).await.ok()?;
-        match &event {
-            Some(Event::Completed) => speaker.received_event("completed"),
-            Some(Event::Failed(status)) => {
-                speaker.received_event(&format!("failed with {}", describe(status)));
-            }
-            Some(Event::Message(_)) | None => {}
-        }
-        event
-    }
-}
-
-impl Drop for Incoming {
+impl Drop for Call {
     fn drop(&mut self) {
-        self.reader.abort();
+        self.0.abort();
     }
 }
 
 impl Link {
     /// Opens a stream on the rpc with this path, such as `/cloudstate.crdt.Crdt/handle`.
     ///
-    /// It returns before the service has said anything: many servers answer only behind their first message.
-    pub fn open<In, Out>(&self, path: &'static str) -> Connection<In, Out> {
+    /// It returns before the peer has said anything: many servers answer only behind their first message.
+    pub fn open<In, Out>(&self, path: impl Into<Cow<'static, str>>) -> Connection<In, Out> {
         let (outgoing, input) = mpsc::channel(IN_FLIGHT);
         let (output, events) = mpsc::channel(IN_FLIGHT);
         let input = ReceiverStream::new(input);
-        let call = converse(self.channel.clone(), path, input, output);
+        let call = converse(self.channel.clone(), path.into(), input, output);
+        let speaker = self.conversation.join();
         Connection {
             outgoing: Some(outgoing),
-            incoming: Incoming {
+            incoming: Reader {
                 events,
+                from: self.peer,
+                direction: Direction::Back,
                 patience: self.patience,
-                reader: tokio::spawn(call),
+                speaker: speaker.clone(),
+                descriptors: Rc::clone(&self.descriptors),
+                types: PhantomData,
             },
-            speaker: self.conversation.join(),
+            _call: Call(tokio::spawn(call)),
+            speaker,
             descriptors: Rc::clone(&self.descriptors),
             types: PhantomData,
         }
+    }
+
+    /// Calls an rpc of a service.
+    pub fn call<R: Rpc>(&self, _: R) -> Connection<R::Request, R::Response> {
+        let path = format!("/{}/{}", R::Service::NAME, R::NAME);
+        let connection = self.open(path.clone());
+        connection.speaker.event(Direction::There, &path);
+        connection
     }
 }
 
 /// Makes the call, and hands everything that comes of it to `output`; the last is how it ended.
 async fn converse(
     channel: Channel,
-    path: &'static str,
+    path: Cow<'static, str>,
     input: ReceiverStream<Bytes>,
     output: mpsc::Sender<Event>,
 ) {
@@ -122,7 +106,8 @@ async fn converse(
             .ready()
             .await
             .map_err(|error| Status::unavailable(error.to_string()))?;
-        let path = PathAndQuery::from_static(path);
+        let path = PathAndQuery::try_from(&*path)
+            .map_err(|error| Status::internal(format!("{path:?} is no path: {error}")))?;
         let replies = client
             .streaming(Request::new(input), path, RawCodec)
             .await?;
@@ -150,7 +135,7 @@ where
     /// Sends a message.
     ///
     /// # Errors
-    /// The service takes nothing more. That it has ended the stream is not noticed here, but where its answer is
+    /// The peer takes nothing more. That it has ended the stream is not noticed here, but where its answer is
     /// expected.
     pub async fn send(&self, message: &In) -> Verdict {
         let Some(outgoing) = &self.outgoing else {
@@ -163,73 +148,60 @@ where
         let patience = self.incoming.patience;
         match timeout(patience, sent).await {
             Ok(_) => Ok(()),
-            Err(_) => Err(self
-                .speaker
-                .failure(format!("the service took nothing more for {patience:?}"))),
+            Err(_) => Err(self.speaker.failure(format!(
+                "{} took nothing more for {patience:?}",
+                self.incoming.from
+            ))),
         }
     }
 
-    /// Ends the input. The service may answer behind it, and must then complete the stream.
+    /// Ends the input. The peer may answer behind it, and must then complete the stream.
     pub fn end_input(&mut self) {
         if self.outgoing.take().is_some() {
-            self.speaker.sent_event("end of input");
+            self.speaker.event(Direction::There, "end of input");
         }
     }
 
-    /// Waits for the next message.
+    /// Waits until the peer has said that it takes nothing more.
     ///
     /// # Errors
-    /// There is none in time, or it is no `Out`, or the stream ended; `expected` is shown then.
-    pub async fn receive(&mut self, expected: &Outline) -> Verdict<Received<Out>> {
-        let summary = match self.incoming.next(&self.speaker).await {
-            Some(Event::Message(bytes)) => match Out::decode(bytes.clone()) {
-                Ok(message) => {
-                    let shown = self.descriptors.show_encoded::<Out>(&bytes);
-                    self.speaker.received(&shown.outline);
-                    return Ok(Received {
-                        message,
-                        outline: shown.outline,
-                        has_unknown_fields: shown.has_unknown_fields,
-                    });
-                }
-                Err(error) => format!(
-                    "received what is no {}: {error}; its bytes are {bytes:02x?}",
-                    Out::full_name()
-                ),
-            },
-            Some(Event::Completed) => {
-                "the service completed the stream, and a message was expected".into()
-            }
-            Some(Event::Failed(status)) => {
-                format!(
-                    "the stream failed with {}, and a message was expected",
-                    describe(&status)
-                )
-            }
-            None => format!("no message within {:?}", self.incoming.patience),
-        };
-        Err(self
-            .speaker
-            .failure(summary)
-            .detail("expected", expected.lines()))
-    }
-
-    /// Waits for the next message, which must be exactly this one: every field, unknown ones included, and every byte
-    /// of a payload.
-    ///
-    /// # Errors
-    /// As [`receive`](Self::receive), and if it is another message.
-    pub async fn expect(&mut self, expected: &Out) -> Verdict {
-        let outline = self.descriptors.show(expected);
-        let received = self.receive(&outline).await?;
-        if received.message == *expected && !received.has_unknown_fields {
+    /// It does not in time.
+    pub async fn expect_cancelled_input(&self) -> Verdict {
+        let Some(outgoing) = &self.outgoing else {
             return Ok(());
+        };
+        let patience = self.incoming.patience;
+        match timeout(patience, outgoing.closed()).await {
+            Ok(()) => Ok(()),
+            Err(_) => Err(self.speaker.failure(format!(
+                "{} was to cancel the input, and did not within {patience:?}",
+                self.incoming.from
+            ))),
         }
-        Err(self.difference(&outline, &received))
     }
 
-    /// As [`expect`](Self::expect), with both messages brought into one form first: `normalise` makes equal what need
-    /// not be told apart.
+    /// What the peer sends.
+    pub fn incoming(&mut self) -> &mut Reader<Out> {
+        &mut self.incoming
+    }
+
+    /// Waits for the next message; see [`Reader::receive`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn receive(&mut self, expected: &Outline) -> Verdict<Received<Out>> {
+        self.incoming.receive(expected).await
+    }
+
+    /// Waits for exactly this message; see [`Reader::expect`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn expect(&mut self, expected: &Out) -> Verdict {
+        self.incoming.expect(expected).await
+    }
+
+    /// Waits for a message like this; see [`Reader::expect_normalised`].
     ///
     /// # Errors
     /// As there.
@@ -237,63 +209,41 @@ where
     where
         Out: Clone,
     {
-        let mut expected = expected.clone();
-        normalise(&mut expected);
-        let outline = self.descriptors.show(&expected);
-        let mut received = self.receive(&outline).await?;
-        normalise(&mut received.message);
-        if received.message == expected && !received.has_unknown_fields {
-            return Ok(());
-        }
-        if !received.has_unknown_fields {
-            received.outline = self.descriptors.show(&received.message);
-        }
-        Err(self.difference(&outline, &received))
+        self.incoming.expect_normalised(expected, normalise).await
     }
 
-    /// Says how a message that was received differs from what was expected.
+    /// Says how a message that was received differs from what was expected; see [`Reader::difference`].
     pub fn difference(&self, expected: &Outline, received: &Received<Out>) -> Failure {
-        let difference = diff(&expected.lines(), &received.outline.lines());
-        self.speaker
-            .failure("the service's message is not the expected one")
-            .detail("expected (-) and received (+)", difference)
+        self.incoming.difference(expected, received)
     }
 
-    /// Ends the input if it is still open, after which the service must complete the stream with OK and without a
-    /// further message.
+    /// Ends the input if it is still open, after which the peer must complete the stream with OK and without a further
+    /// message.
     ///
     /// # Errors
     /// It does something else, or nothing in time.
     pub async fn complete(mut self) -> Verdict {
         self.end_input();
-        let Self {
-            mut incoming,
-            speaker,
-            descriptors,
-            ..
-        } = self;
-        let expected = "the service was to complete the stream behind the end of its input";
-        let summary = match incoming.next(&speaker).await {
-            Some(Event::Completed) => {
-                speaker.completed();
-                return Ok(());
-            }
-            Some(Event::Message(bytes)) => {
-                let outline = descriptors.show_encoded::<Out>(&bytes).outline;
-                speaker.received(&outline);
-                return Err(speaker
-                    .failure(format!("{expected}, and sent a message instead"))
-                    .detail("received", outline.lines()));
-            }
-            Some(Event::Failed(status)) => {
-                format!("{expected}, and failed it with {}", describe(&status))
-            }
-            None => format!("{expected}, and did not within {:?}", incoming.patience),
-        };
-        Err(speaker.failure(summary))
+        self.incoming
+            .expect_end("behind the end of its input")
+            .await?;
+        self.speaker.completed();
+        Ok(())
     }
-}
 
-fn describe(status: &Status) -> String {
-    format!("{:?} {:?}", status.code(), status.message())
+    /// Waits for the call to fail with this description.
+    ///
+    /// # Errors
+    /// It does something else, or nothing in time.
+    pub async fn fail(mut self, description: &str) -> Verdict {
+        self.incoming.expect_failure(description).await?;
+        self.speaker.completed();
+        Ok(())
+    }
+
+    /// Cancels the call.
+    pub fn cancel(self) {
+        self.speaker.event(Direction::There, "cancelled");
+        self.speaker.completed();
+    }
 }

@@ -20,8 +20,17 @@ struct Log {
     open: usize,
 }
 
-/// One connection of a conversation.
-#[derive(Debug)]
+/// Where something is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// From the client to the proxy, and from the proxy to the service.
+    There,
+    /// From the service to the proxy, and from the proxy to the client.
+    Back,
+}
+
+/// One connection of a conversation. Clones speak for the same one.
+#[derive(Clone, Debug)]
 pub(crate) struct Speaker {
     conversation: Conversation,
     number: usize,
@@ -38,10 +47,16 @@ impl Conversation {
         self.0.borrow().open
     }
 
+    /// A connection that the harness has to end.
     pub(crate) fn join(&self) -> Speaker {
+        self.0.borrow_mut().open += 1;
+        self.overhear()
+    }
+
+    /// A connection of others.
+    pub(crate) fn overhear(&self) -> Speaker {
         let mut log = self.0.borrow_mut();
         log.connections += 1;
-        log.open += 1;
         Speaker {
             conversation: self.clone(),
             number: log.connections,
@@ -51,22 +66,17 @@ impl Conversation {
 
 impl Speaker {
     pub(crate) fn sent(&self, message: Outline) {
-        self.say("->", &message.line());
+        self.heard(Direction::There, &message);
         self.conversation.0.borrow_mut().last_sent = Some(message);
     }
 
-    pub(crate) fn received(&self, message: &Outline) {
-        self.say("<-", &message.line());
+    pub(crate) fn heard(&self, direction: Direction, message: &Outline) {
+        self.say(direction, &message.line());
     }
 
     /// What happened to the stream itself.
-    pub(crate) fn sent_event(&self, event: &str) {
-        self.say("->", &format!("({event})"));
-    }
-
-    /// What happened to the stream itself.
-    pub(crate) fn received_event(&self, event: &str) {
-        self.say("<-", &format!("({event})"));
+    pub(crate) fn event(&self, direction: Direction, event: &str) {
+        self.say(direction, &format!("({event})"));
     }
 
     /// Both sides have completed the stream.
@@ -83,7 +93,11 @@ impl Speaker {
         }
     }
 
-    fn say(&self, arrow: &str, text: &str) {
+    fn say(&self, direction: Direction, text: &str) {
+        let arrow = match direction {
+            Direction::There => "->",
+            Direction::Back => "<-",
+        };
         let shortened = match text.char_indices().nth(LINE) {
             Some((end, _)) => format!("{}...", &text[..end]),
             None => text.to_owned(),

@@ -27,6 +27,7 @@ pub mod event_sourced;
 pub mod failure;
 pub mod process;
 pub mod raw_codec;
+pub mod reader;
 pub mod report;
 pub mod runner;
 pub mod service;
