@@ -2,6 +2,7 @@
 //!
 //! Only the hosts below see both sides, the user function and the store.
 
+pub(crate) mod durable;
 pub(crate) mod event_sourced;
 mod inbox;
 mod respond;

@@ -15,7 +15,8 @@ use crate::{
     call::{Answer, Call, CallError, Outcome},
     catalog::{Catalog, EntityKind, Method, Shape},
     entity::{
-        Abandoned, Envelope, LiveEntities, Population, Respond, event_sourced::EventSourcedHost,
+        Abandoned, Envelope, LiveEntities, Population, Respond, durable::DurableHost,
+        event_sourced::EventSourced,
     },
     settings::Settings,
     store::Store,
@@ -48,7 +49,7 @@ struct Shared {
 /// What handles the calls for a service.
 #[derive(Debug)]
 enum Host {
-    EventSourced(Arc<EventSourcedHost>),
+    EventSourced(Arc<DurableHost<EventSourced>>),
     Action(Arc<Actions>),
 }
 
@@ -68,14 +69,12 @@ impl Router {
             .map(|service| {
                 let live = || LiveEntities::new(Arc::clone(service), settings, population.clone());
                 match service.kind {
-                    EntityKind::EventSourced => {
-                        Host::EventSourced(Arc::new(EventSourcedHost::new(
-                            live(),
-                            Arc::clone(&user_function),
-                            Arc::clone(store),
-                            settings,
-                        )))
-                    }
+                    EntityKind::EventSourced => Host::EventSourced(Arc::new(DurableHost::new(
+                        live(),
+                        Arc::clone(&user_function),
+                        Arc::clone(store),
+                        settings,
+                    ))),
                     EntityKind::Action => Host::Action(Arc::clone(&actions)),
                 }
             })
