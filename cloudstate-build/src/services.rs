@@ -161,6 +161,17 @@ impl<'a> Code<'a> {
             (false, true) => "ServerStreaming",
             (true, true) => "Streaming",
         };
+        let decode_request = if type_name(&method.input_proto_type) == "google.protobuf.Any" {
+            format!(
+                "fn decode_request(
+                    payload: {cloudstate}::Any,
+                ) -> ::core::result::Result<{request}, ::prost::DecodeError> {{
+                    {cloudstate}::service::any_request(payload)
+                }}"
+            )
+        } else {
+            String::new()
+        };
         self.method_docs(method);
         self.lines(format_args!(
             "#[derive(Clone, Copy, Debug)]
@@ -173,6 +184,7 @@ impl<'a> Code<'a> {
                 const NAME: &'static str = {:?};
                 const REQUEST_TYPE_URL: &'static str = {:?};
                 const RESPONSE_TYPE_URL: &'static str = {:?};
+                {decode_request}
             }}",
             service.name,
             method.proto_name,
@@ -182,8 +194,8 @@ impl<'a> Code<'a> {
         // A stream of requests is not an argument that holds one request.
         if !method.client_streaming {
             self.lines(format_args!(
-                "impl {cloudstate}::handler::HandlerArg<{marker}> for {request} {{
-                    fn take(call: &mut {cloudstate}::handler::Call<'_, {marker}>) -> Self {{
+                "impl<T> {cloudstate}::handler::HandlerArg<{marker}, T> for {request} {{
+                    fn take(call: &mut {cloudstate}::handler::Call<{marker}, T>) -> Self {{
                         call.take_request()
                     }}
                 }}"
@@ -191,8 +203,9 @@ impl<'a> Code<'a> {
         }
         self.lines(format_args!(
             "impl {cloudstate}::handler::IntoReply<{marker}> for {response} {{
-                fn into_reply(self) -> ::core::result::Result<{cloudstate}::Reply<{response}>, {cloudstate}::Failure> {{
-                    ::core::result::Result::Ok({cloudstate}::Reply::message(self))
+                type Silence = {cloudstate}::handler::Always;
+                fn into_reply(self) -> {cloudstate}::Reply<{response}> {{
+                    {cloudstate}::Reply::message(self)
                 }}
             }}"
         ));

@@ -27,6 +27,17 @@ pub(crate) struct EntityOptions {
     pub(crate) krate: Option<PathOption>,
 }
 
+/// Options of `#[action]`.
+#[derive(Debug, Default, FromMeta)]
+#[darling(default)]
+pub(crate) struct ActionOptions {
+    pub(crate) service: Option<PathOption>,
+    pub(crate) extern_service: Option<PathOption>,
+    pub(crate) register: Option<bool>,
+    #[darling(rename = "crate")]
+    pub(crate) krate: Option<PathOption>,
+}
+
 /// Options of `#[handlers]`.
 #[derive(Debug, Default, FromMeta)]
 #[darling(default)]
@@ -36,10 +47,10 @@ pub(crate) struct HandlersOptions {
     pub(crate) krate: Option<PathOption>,
 }
 
-/// Options of `#[command_handler]`.
+/// Options of `#[command_handler]` and `#[call_handler]`.
 #[derive(Debug, Default, FromMeta)]
 #[darling(default)]
-pub(crate) struct CommandOptions {
+pub(crate) struct RpcOptions {
     pub(crate) name: Option<SpannedValue<String>>,
 }
 
@@ -174,6 +185,7 @@ pub(crate) enum Kind {
     Snapshot,
     SnapshotHandler,
     Upcaster,
+    Call,
 }
 
 impl Kind {
@@ -187,6 +199,7 @@ impl Kind {
             Self::Snapshot,
             Self::SnapshotHandler,
             Self::Upcaster,
+            Self::Call,
         ]
         .into_iter()
         .find(|kind| name == kind.name())?;
@@ -203,6 +216,7 @@ impl Kind {
             Self::Snapshot => "a snapshot method",
             Self::SnapshotHandler => "a snapshot handler",
             Self::Upcaster => "an upcaster",
+            Self::Call => "a call handler",
         }
     }
 
@@ -213,6 +227,7 @@ impl Kind {
             Self::Snapshot => "snapshot",
             Self::SnapshotHandler => "snapshot_handler",
             Self::Upcaster => "upcaster",
+            Self::Call => "call_handler",
         }
     }
 }
@@ -224,14 +239,17 @@ impl fmt::Display for Kind {
 }
 
 /// The options between an attribute's parentheses; none without parentheses.
-pub(crate) fn options_of(attribute: &Attribute, errors: &mut Errors) -> TokenStream {
+pub(crate) fn options_of(kind: Kind, attribute: &Attribute, errors: &mut Errors) -> TokenStream {
     match &attribute.meta {
         Meta::Path(_) => TokenStream::new(),
         Meta::List(list) => list.tokens.clone(),
         Meta::NameValue(value) => {
             errors.at(
                 value,
-                "options stand in parentheses: write `#[command_handler(name = \"AddItem\")]`",
+                format!(
+                    "options stand in parentheses: write `#[{}(name = \"AddItem\")]`",
+                    kind.name()
+                ),
             );
             TokenStream::new()
         }

@@ -5,7 +5,7 @@ use quote::{ToTokens, quote};
 use syn::{DeriveInput, Item};
 
 use crate::{
-    attrs::{self, CratePath, EntityOptions, HandlersOptions, Kind},
+    attrs::{self, ActionOptions, CratePath, EntityOptions, HandlersOptions, Kind},
     errors::Errors,
     expand, fallback, json,
     model::EntityKind,
@@ -31,6 +31,24 @@ pub(crate) fn entity(kind: EntityKind, options: TokenStream, tokens: &TokenStrea
     let options: EntityOptions = attrs::read(options, &mut errors);
     let entity = validate::entity(kind, options, item, &mut errors);
     expand::entity(&entity, &errors)
+}
+
+pub(crate) fn action(options: TokenStream, tokens: &TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let item = match syn::parse2::<Item>(tokens.clone()) {
+        Ok(Item::Struct(item)) => item,
+        Ok(other) => {
+            errors.at(
+                keyword(&other),
+                "`#[action]` stands above the `struct` whose methods handle the calls",
+            );
+            return fallback::item(tokens, &errors);
+        }
+        Err(error) => return fallback::item(tokens, &error.into()),
+    };
+    let options: ActionOptions = attrs::read(options, &mut errors);
+    let action = validate::action(options, item, &mut errors);
+    expand::action(&action, &errors)
 }
 
 pub(crate) fn handlers(options: TokenStream, tokens: &TokenStream) -> TokenStream {

@@ -1,6 +1,8 @@
 //! From the model to code. Its paths are absolute, its names begin with `__`, and what may not compile has the span of
 //! what the user wrote.
 
+mod action;
+mod calls;
 mod commands;
 mod entity;
 mod events;
@@ -10,12 +12,16 @@ mod upcasts;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 
+pub(crate) use action::action;
 pub(crate) use entity::entity;
 
 use crate::model::Handlers;
 
 /// The implementations for an `impl` block without mistakes.
 pub(crate) fn handlers(model: &Handlers) -> TokenStream {
+    if model.is_action {
+        return calls::implementation(model);
+    }
     let Handlers {
         krate, self_type, ..
     } = model;
@@ -47,4 +53,8 @@ pub(crate) fn handlers(model: &Handlers) -> TokenStream {
 /// A variable of ours in an expression whose errors point to `span`, also where that is inside a `macro_rules!`.
 fn local(name: &str, span: Span) -> Ident {
     Ident::new(name, Span::call_site().located_at(span))
+}
+
+fn is_generic(model: &Handlers) -> bool {
+    !model.generics.params.is_empty()
 }

@@ -20,6 +20,21 @@ pub(crate) fn handlers(model: &Handlers, errors: &Errors) -> TokenStream {
     } = model;
     let (impl_generics, _, bounds) = model.generics.split_for_impl();
     let errors = errors.to_tokens();
+    if model.is_action {
+        return quote! {
+            #errors
+            #[automatically_derived]
+            impl #impl_generics #krate::action::CallHandlers for #self_type #bounds {
+                const HANDLED: &'static [&'static str] = &[];
+                fn call(
+                    self: #krate::__private::Arc<Self>,
+                    __call: #krate::action::Invocation,
+                ) -> ::core::result::Result<#krate::action::Answers, #krate::action::CallError> {
+                    ::core::result::Result::Err(__call.unhandled::<Self>())
+                }
+            }
+        };
+    }
     let mut any_event = model.generics.clone();
     any_event
         .params

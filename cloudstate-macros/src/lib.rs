@@ -54,7 +54,26 @@ pub fn value_entity(options: TokenStream, item: TokenStream) -> TokenStream {
     driver::entity(EntityKind::Value, options.into(), &item.into()).into()
 }
 
-/// Finds the handlers of an entity, of any kind, in an `impl` block.
+/// Makes a struct an action: its methods handle the calls of a service of a `.proto` file.
+///
+/// An action has no state of its own that is kept: one value of the struct, its `Default`, serves all calls, side by
+/// side. It needs an `impl` block with [`macro@handlers`], in which every rpc has a [`macro@call_handler`].
+///
+/// | option | meaning | without it |
+/// |---|---|---|
+/// | `service = pb::Checkout` | the service, by the marker that the build script generated | required |
+/// | `extern_service = protos::Checkout` | instead of `service`, where the marker is of another crate | |
+/// | `register = false` | leaves the action out of what `cloudstate::run` serves; it then needs no `Default` | registered |
+/// | `crate = path` | where the crate `cloudstate` is, if it has another name | `::cloudstate` |
+///
+/// An action that needs something from outside, such as a client of another system, is passed to
+/// `Cloudstate::register_action`. Generic structs are never registered by themselves.
+#[proc_macro_attribute]
+pub fn action(options: TokenStream, item: TokenStream) -> TokenStream {
+    driver::action(options.into(), &item.into()).into()
+}
+
+/// Finds the handlers of an entity, of any kind, or of an action, in an `impl` block.
 ///
 /// Its methods with [`macro@command_handler`], [`macro@event_handler`], [`macro@snapshot`], [`macro@snapshot_handler`] and
 /// [`macro@upcaster`] stay ordinary methods, which tests can call; others are left alone. An entity has one such
@@ -135,4 +154,27 @@ pub fn snapshot_handler(_options: TokenStream, item: TokenStream) -> TokenStream
 #[proc_macro_attribute]
 pub fn upcaster(_options: TokenStream, item: TokenStream) -> TokenStream {
     driver::misplaced(attrs::Kind::Upcaster, &item.into()).into()
+}
+
+/// Handles the calls of one rpc of an action: the one with the method's name in upper camel case, or
+/// `name = "PlaceOrder"`.
+///
+/// The rpc's shape decides what the method takes and returns:
+///
+/// | rpc | method |
+/// |---|---|
+/// | `(Place) returns (Order)` | `async fn place(&self, request: pb::Place) -> Result<pb::Order, Failure>` |
+/// | `(stream Item) returns (Sum)` | `async fn total(&self, items: Incoming<pb::Item>) -> Result<pb::Sum, Failure>` |
+/// | `(Query) returns (stream Price)` | `fn prices(&self, query: pb::Query) -> impl Stream<Item = pb::Price>` |
+/// | `(stream Item) returns (stream Price)` | `fn convert(&self, items: Incoming<pb::Item>) -> impl Stream<Item = pb::Price>` |
+///
+/// It may be `async` or not. Parameters are told apart by type, come in any order, and each may be left out: `&self`, the
+/// request message or [`Incoming`](../cloudstate/struct.Incoming.html) of it, `Metadata`, `Option<CloudEvent>`.
+///
+/// What it returns, and each item of a stream, is the rpc's response message (nothing for `google.protobuf.Empty`), a
+/// `Reply` or `MaybeReply`, a `Forward`, or a `Result` of one of these whose error is a `Failure` or becomes one. An item
+/// that is a failure does not end its stream. A stream may itself come in a `Result`.
+#[proc_macro_attribute]
+pub fn call_handler(_options: TokenStream, item: TokenStream) -> TokenStream {
+    driver::misplaced(attrs::Kind::Call, &item.into()).into()
 }

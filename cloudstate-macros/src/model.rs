@@ -45,7 +45,17 @@ pub(crate) struct Entity {
     pub(crate) register: bool,
 }
 
-/// The service that an entity implements.
+/// A struct with `#[action]`.
+#[derive(Debug)]
+pub(crate) struct Action {
+    pub(crate) item: ItemStruct,
+    pub(crate) krate: CratePath,
+    /// Without a service, why there is none.
+    pub(crate) service: Result<Service, Errors>,
+    pub(crate) register: bool,
+}
+
+/// The service that an entity or an action implements.
 #[derive(Debug)]
 pub(crate) struct Service {
     pub(crate) path: Path,
@@ -70,6 +80,9 @@ pub(crate) struct Handlers {
     pub(crate) partial: bool,
     pub(crate) commands: Vec<CommandHandler>,
     pub(crate) events: Vec<EventHandler>,
+    /// Whether the block is an action's, even if its call handlers were refused; otherwise it is an entity's.
+    pub(crate) is_action: bool,
+    pub(crate) calls: Vec<CallHandler>,
     pub(crate) snapshots: Option<Snapshots>,
     /// From older types of events to those that are handled.
     pub(crate) event_upcasts: Vec<Upcast>,
@@ -109,6 +122,38 @@ impl CommandArg {
         match self {
             Self::Part(part) => Some(part),
             Self::State(_) | Self::Context(_) | Self::SharedContext(_) => None,
+        }
+    }
+}
+
+/// A method with `#[call_handler]`.
+#[derive(Debug)]
+pub(crate) struct CallHandler {
+    pub(crate) cfgs: Vec<Attribute>,
+    pub(crate) method: Ident,
+    /// The associated constant of the service that names the rpc.
+    pub(crate) marker: Ident,
+    pub(crate) args: Vec<CallArg>,
+    pub(crate) is_async: bool,
+    /// Where its return type stands.
+    pub(crate) output: Span,
+}
+
+/// An argument of a call handler.
+#[derive(Debug)]
+pub(crate) enum CallArg {
+    /// `&self`
+    Action(Span),
+    /// A part of the call, by its type.
+    Part(Box<Type>),
+}
+
+impl CallArg {
+    /// The type of a part of the call.
+    pub(crate) fn part(&self) -> Option<&Type> {
+        match self {
+            Self::Part(part) => Some(part),
+            Self::Action(_) => None,
         }
     }
 }

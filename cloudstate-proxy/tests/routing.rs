@@ -19,5 +19,3 @@ mod effects;
 mod failures;
 #[path = "routing/lifecycle.rs"]
 mod lifecycle;
-#[path = "routing/unreliable.rs"]
-mod unreliable;

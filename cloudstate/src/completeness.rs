@@ -2,7 +2,9 @@
 
 use std::str;
 
-use crate::{Entity, Handlers, Rpc, Service, kind::Kind, service::Method};
+use crate::{
+    Action, Entity, Handlers, Rpc, Service, action::CallHandlers, kind::Kind, service::Method,
+};
 
 /// Name of the rpc, as the `.proto` has it.
 pub const fn name_of<R: Rpc>(_rpc: R) -> &'static str {
@@ -29,11 +31,23 @@ pub const fn check_complete<E: Handlers>() {
         }
         index += 1;
     }
-    if message.len > 0 {
-        message =
-            message.text("or, to let calls of what is missing fail, write `#[handlers(partial)]`");
-        panic!("{}", message.as_str());
+    message.refuse();
+}
+
+/// Fails to compile unless every rpc of the service has a call handler.
+#[track_caller]
+pub const fn check_calls_complete<A: CallHandlers>() {
+    let service = <<A as Action>::Service as Service>::NAME;
+    let methods = <<A as Action>::Service as Service>::METHODS;
+    let mut message = Message::new();
+    let mut index = 0;
+    while index < methods.len() {
+        if !contains(A::HANDLED, methods[index].name) {
+            message = message.missing_call(&methods[index], service);
+        }
+        index += 1;
     }
+    message.refuse();
 }
 
 /// Text under construction, in a constant expression: no allocation, no formatting, no traits.
@@ -50,6 +64,16 @@ impl Message {
         Self {
             bytes: [0; Self::CAPACITY],
             len: 0,
+        }
+    }
+
+    /// Fails to compile with the text, if there is one.
+    #[track_caller]
+    const fn refuse(self) {
+        if self.len > 0 {
+            let this =
+                self.text("or, to let calls of what is missing fail, write `#[handlers(partial)]`");
+            panic!("{}", this.as_str());
         }
     }
 
@@ -76,6 +100,36 @@ impl Message {
             .text(") -> Result<")
             .type_name(method.response)
             .text(", Failure> { .. }\n")
+    }
+
+    const fn missing_call(self, method: &Method, service: &str) -> Self {
+        let this = self
+            .rpc(method, service)
+            .text("` has no handler; write:\n    #[call_handler]\n    ")
+            .text(if method.server_streaming {
+                "fn "
+            } else {
+                "async fn "
+            })
+            .text(method.handler);
+        let this = if method.client_streaming {
+            this.text("(&self, requests: Incoming<")
+                .type_name(method.request)
+                .text(">) -> ")
+        } else {
+            this.text("(&self, request: ")
+                .type_name(method.request)
+                .text(") -> ")
+        };
+        if method.server_streaming {
+            this.text("impl Stream<Item = Result<")
+                .type_name(method.response)
+                .text(", Failure>> { .. }\n")
+        } else {
+            this.text("Result<")
+                .type_name(method.response)
+                .text(", Failure> { .. }\n")
+        }
     }
 
     /// The last part of a message's full name.
@@ -160,6 +214,43 @@ mod tests {
             "rpc `AddItem` of `shop.Cart` has no handler; write:\n    #[command_handler]\n    fn add_item(context: \
              &mut Context<Self>, request: AddItem) -> Result<(), Failure> { .. }\n"
         );
+    }
+
+    #[test]
+    fn a_missing_call_handler_has_the_shape_of_its_rpc() {
+        for (client_streaming, server_streaming, signature) in [
+            (
+                false,
+                false,
+                "async fn add_item(&self, request: AddItem) -> Result<(), Failure> { .. }",
+            ),
+            (
+                true,
+                false,
+                "async fn add_item(&self, requests: Incoming<AddItem>) -> Result<(), Failure> { .. }",
+            ),
+            (
+                false,
+                true,
+                "fn add_item(&self, request: AddItem) -> impl Stream<Item = Result<(), Failure>> { .. }",
+            ),
+            (
+                true,
+                true,
+                "fn add_item(&self, requests: Incoming<AddItem>) -> impl Stream<Item = Result<(), Failure>> { .. }",
+            ),
+        ] {
+            let method = Method {
+                client_streaming,
+                server_streaming,
+                ..ADD
+            };
+            let message = Message::new().missing_call(&method, "shop.Cart");
+            let expected = format!(
+                "rpc `AddItem` of `shop.Cart` has no handler; write:\n    #[call_handler]\n    {signature}\n"
+            );
+            assert_eq!(message.as_str(), expected);
+        }
     }
 
     #[test]

@@ -17,13 +17,13 @@ pub struct Error(#[from] Kind);
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Kind {
     #[error(
-        "no entity is registered: write `#[event_sourced_entity(..)]` above a struct, and `use my_entities as _;` in \
-         this program if it is in another crate"
+        "nothing is registered: write `#[event_sourced_entity(..)]`, or the attribute of another kind, above a struct, and \
+         `use my_entities as _;` in this program if it is in another crate"
     )]
     NoEntities,
     #[error(
-        "two entities on service {service}: {first} ({first_source}) and {second} ({second_source}); one service belongs \
-         to one entity"
+        "two types on service {service}: {first} ({first_source}) and {second} ({second_source}); one service belongs to \
+         one entity or action"
     )]
     SharedService {
         service: &'static str,

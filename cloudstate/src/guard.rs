@@ -82,7 +82,7 @@ impl<T: ?Sized> fmt::Debug for Guarded<T> {
 }
 
 /// What the work unwinds through is never used again: the entity is dropped, and messages belong to the call.
-fn catch<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+pub(crate) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| text_of(&*panic))
 }
 

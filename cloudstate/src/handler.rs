@@ -1,12 +1,14 @@
 //! How a command's parts become a handler's arguments, and its result a reply.
 
 use bytes::Bytes;
-use cloudstate_protocol::cloudstate as wire;
+use bytestring::ByteString;
+use cloudstate_protocol::{Any, cloudstate as wire};
 use prost::Message;
 
+pub use crate::reply::{Always, Answers, MaybeSilent, Silence};
 use crate::{
-    CloudEvent, Context, Entity, EntityId, Failure, Forward, Metadata, Reply, Rpc, reply::Action,
-    service::Unary,
+    CloudEvent, Context, Entity, EntityId, Failure, Forward, Metadata, Reply, Rpc, SideEffect,
+    reply::Action, service::Unary,
 };
 
 /// A command on its way to its handler.
@@ -36,15 +38,17 @@ pub enum Handled {
     Failed(Failure),
 }
 
-/// The parts of a command from which a handler of `R` takes its arguments.
+/// The parts of a call from which a handler of `R` takes its arguments.
+///
+/// `T` is what it is addressed to: the [`EntityId`] of an entity, or an action.
 #[derive(Debug)]
-pub struct Call<'a, R: Rpc> {
-    request: Option<R::Request>,
-    metadata: Metadata,
-    entity_id: &'a EntityId,
+pub struct Call<R: Rpc, T> {
+    pub(crate) request: Option<R::Request>,
+    pub(crate) metadata: Metadata,
+    pub(crate) target: T,
 }
 
-impl<R: Rpc> Call<'_, R> {
+impl<R: Rpc, T> Call<R, T> {
     /// The request; a second handler argument of its type receives an empty one, which the macros rule out.
     pub fn take_request(&mut self) -> R::Request {
         self.request.take().unwrap_or_default()
@@ -55,28 +59,29 @@ impl<R: Rpc> Call<'_, R> {
 #[diagnostic::on_unimplemented(
     message = "a handler of `{R}` cannot take `{Self}`",
     label = "not an argument of this handler",
-    note = "a handler takes, in any order and each at most once: the rpc's request message, `EntityId`, `Metadata`, \
-            `Option<CloudEvent>`, and `&self` or `&mut Context<Self>`"
+    note = "a handler takes, in any order and each at most once: the rpc's request message (`Incoming` of it where the \
+            requests stream), `Metadata`, `Option<CloudEvent>`; of an action beside these `&self`, of an entity \
+            `EntityId`, and `&self` or `&mut Context<Self>`"
 )]
-pub trait HandlerArg<R: Rpc>: Sized {
+pub trait HandlerArg<R: Rpc, T>: Sized {
     /// Takes the argument from the call.
-    fn take(call: &mut Call<'_, R>) -> Self;
+    fn take(call: &mut Call<R, T>) -> Self;
 }
 
-impl<R: Rpc> HandlerArg<R> for EntityId {
-    fn take(call: &mut Call<'_, R>) -> Self {
-        call.entity_id.clone()
+impl<R: Rpc> HandlerArg<R, EntityId> for EntityId {
+    fn take(call: &mut Call<R, EntityId>) -> Self {
+        call.target.clone()
     }
 }
 
-impl<R: Rpc> HandlerArg<R> for Metadata {
-    fn take(call: &mut Call<'_, R>) -> Self {
+impl<R: Rpc, T> HandlerArg<R, T> for Metadata {
+    fn take(call: &mut Call<R, T>) -> Self {
         call.metadata.clone()
     }
 }
 
-impl<R: Rpc> HandlerArg<R> for Option<CloudEvent> {
-    fn take(call: &mut Call<'_, R>) -> Self {
+impl<R: Rpc, T> HandlerArg<R, T> for Option<CloudEvent> {
+    fn take(call: &mut Call<R, T>) -> Self {
         call.metadata.cloud_event()
     }
 }
@@ -89,28 +94,37 @@ impl<R: Rpc> HandlerArg<R> for Option<CloudEvent> {
             to an rpc with the same response, or a `Result` of one of these with an error that is `Into<Failure>`"
 )]
 pub trait IntoReply<R: Rpc> {
-    /// The reply, or why there is none.
-    ///
-    /// # Errors
-    /// The handler refused the command.
-    fn into_reply(self) -> Result<Reply<R::Response>, Failure>;
+    /// [`Always`], or [`MaybeSilent`] where there may be no answer.
+    type Silence: Silence;
+
+    /// The reply.
+    fn into_reply(self) -> Reply<R::Response, Self::Silence>;
 }
 
-impl<R: Rpc> IntoReply<R> for Reply<R::Response> {
-    fn into_reply(self) -> Result<Reply<R::Response>, Failure> {
-        Ok(self)
+impl<R: Rpc, S: Silence> IntoReply<R> for Reply<R::Response, S> {
+    type Silence = S;
+
+    fn into_reply(self) -> Reply<R::Response, S> {
+        self
     }
 }
 
 impl<R: Rpc, X: Rpc<Response = R::Response>> IntoReply<R> for Forward<X> {
-    fn into_reply(self) -> Result<Reply<R::Response>, Failure> {
-        Ok(Reply::forward(self))
+    type Silence = Always;
+
+    fn into_reply(self) -> Reply<R::Response> {
+        Reply::forward(self)
     }
 }
 
 impl<R: Rpc, T: IntoReply<R>, E: Into<Failure>> IntoReply<R> for Result<T, E> {
-    fn into_reply(self) -> Result<Reply<R::Response>, Failure> {
-        self.map_err(Into::into)?.into_reply()
+    type Silence = T::Silence;
+
+    fn into_reply(self) -> Reply<R::Response, T::Silence> {
+        match self {
+            Ok(reply) => reply.into_reply(),
+            Err(failure) => Reply::failure(failure),
+        }
     }
 }
 
@@ -119,12 +133,13 @@ pub fn unary<E, R, T>(
     _rpc: R,
     context: &mut Context<E>,
     command: Incoming,
-    handler: impl FnOnce(&mut Context<E>, &mut Call<'_, R>) -> T,
+    handler: impl FnOnce(&mut Context<E>, &mut Call<R, EntityId>) -> T,
 ) -> Handled
 where
     E: Entity,
     R: Rpc<Shape = Unary>,
     T: IntoReply<R>,
+    T::Silence: Answers,
 {
     one_to_one(context, command, handler)
 }
@@ -133,42 +148,42 @@ where
 pub(crate) fn one_to_one<E, R, T>(
     context: &mut Context<E>,
     command: Incoming,
-    handler: impl FnOnce(&mut Context<E>, &mut Call<'_, R>) -> T,
+    handler: impl FnOnce(&mut Context<E>, &mut Call<R, EntityId>) -> T,
 ) -> Handled
 where
     E: Entity,
     R: Rpc,
     T: IntoReply<R>,
+    T::Silence: Answers,
 {
     let request = match R::Request::decode(command.payload) {
         Ok(request) => request,
         Err(error) => return Handled::Undecodable(error),
     };
-    let entity_id = context.entity_id().clone();
     let mut call = Call {
         request: Some(request),
         metadata: context.metadata().clone(),
-        entity_id: &entity_id,
+        target: context.entity_id().clone(),
     };
-    match handler(context, &mut call).into_reply() {
-        Ok(reply) => Handled::Done(encode::<R>(reply)),
-        Err(failure) => Handled::Failed(failure),
+    let reply = handler(context, &mut call).into_reply();
+    for inner in reply.effects {
+        context.effect(SideEffect { inner });
     }
+    Handled::Done(match reply.action {
+        Action::Message(message) => wire::client_action::Action::Reply(wire::Reply {
+            payload: Some(response_payload::<R>(&message)),
+            metadata: reply.metadata.into_wire(),
+        }),
+        Action::Forward(forward) => wire::client_action::Action::Forward(forward),
+        Action::Failure(failure) => return Handled::Failed(failure),
+        Action::None(silence) => silence.never(),
+    })
 }
 
-fn encode<R: Rpc>(reply: Reply<R::Response>) -> wire::client_action::Action {
-    match reply.action {
-        Action::Message(message) => {
-            let payload = cloudstate_protocol::Any {
-                type_url: bytestring::ByteString::from_static(R::RESPONSE_TYPE_URL),
-                value: message.encode_to_vec().into(),
-            };
-            let metadata = reply.metadata.into_wire();
-            wire::client_action::Action::Reply(wire::Reply {
-                payload: Some(payload),
-                metadata,
-            })
-        }
-        Action::Forward(forward) => wire::client_action::Action::Forward(forward),
+/// A response as it travels.
+pub(crate) fn response_payload<R: Rpc>(message: &R::Response) -> Any {
+    Any {
+        type_url: ByteString::from_static(R::RESPONSE_TYPE_URL),
+        value: message.encode_to_vec().into(),
     }
 }

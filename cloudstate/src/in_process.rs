@@ -111,17 +111,18 @@ impl<In, Out> Stream for EntityConnection<In, Out> {
 
 #[cfg(feature = "embedded")]
 mod embedded {
-    use cloudstate_protocol::cloudstate::{EntitySpec, ProxyInfo};
+    use cloudstate_protocol::cloudstate::{EntitySpec, ProxyInfo, action::ActionCommand};
     use cloudstate_proxy::user_function::{
-        Connection, EventSourcedConnection, UserFunctionError, ValueEntityConnection,
+        ActionCall, ActionCommands, ActionResponses, Connection, EventSourcedConnection,
+        UserFunctionError, ValueEntityConnection,
     };
     use futures_util::{
-        FutureExt, SinkExt, StreamExt,
+        FutureExt, SinkExt, StreamExt, TryFutureExt, TryStreamExt,
         future::{BoxFuture, ready},
     };
 
     use super::EntityConnection;
-    use crate::UserFunction;
+    use crate::{UserFunction, action::CallError};
 
     impl cloudstate_proxy::user_function::UserFunction for UserFunction {
         fn discover(
@@ -145,6 +146,26 @@ mod embedded {
             ready(Ok(opened(UserFunction::value_entity(self)))).boxed()
         }
 
+        fn action(&self, command: ActionCommand) -> ActionCall {
+            let call = UserFunction::action(self, command);
+            call.map_err(UserFunctionError::from).boxed()
+        }
+
+        fn action_streamed_in(&self, commands: ActionCommands) -> ActionCall {
+            let call = UserFunction::action_streamed_in(self, commands);
+            call.map_err(UserFunctionError::from).boxed()
+        }
+
+        fn action_streamed_out(&self, command: ActionCommand) -> ActionResponses {
+            let responses = UserFunction::action_streamed_out(self, command);
+            responses.map_err(UserFunctionError::from).boxed()
+        }
+
+        fn action_streamed(&self, commands: ActionCommands) -> ActionResponses {
+            let responses = UserFunction::action_streamed(self, commands);
+            responses.map_err(UserFunctionError::from).boxed()
+        }
+
         fn wants_metadata(&self) -> bool {
             true
         }
@@ -156,5 +177,11 @@ mod embedded {
     ) -> Connection<In, Out> {
         let connection = connection.map(Ok).sink_map_err(|never| match never {});
         Box::pin(connection)
+    }
+
+    impl From<CallError> for UserFunctionError {
+        fn from(error: CallError) -> Self {
+            Self::new(error.to_string())
+        }
     }
 }

@@ -80,6 +80,7 @@
 //! | run a service | [`run`], [`Settings`] and the program's `--help` |
 //! | give entities something from outside | [`Cloudstate::register_with`] |
 //! | handle a command | [`Context`], [`Reply`], [`Failure`], [`SideEffect`], [`Forward`] |
+//! | handle calls without a state, also streams | [`macro@action`], [`call_handler`], [`Incoming`], [`MaybeReply`] |
 //! | read what came beside a command | [`EntityId`], [`Metadata`], [`CloudEvent`] |
 //! | serve on a socket of your own | [`Cloudstate::into_user_function`], [`UserFunction::serve`] |
 //!
@@ -89,6 +90,7 @@
 //! |---|---|
 //! | `embedded` (default) | the proxy inside the process: [`run`] serves clients and stores events; without it a program only serves a proxy in another process, and does without the journal's code |
 
+pub mod action;
 mod codec;
 mod completeness;
 mod context;
@@ -116,9 +118,10 @@ mod settings;
 mod user_function;
 mod value_entity;
 
+pub use action::{Action, Incoming};
 pub use cloudstate_macros::{
-    Json, command_handler, event_handler, event_sourced_entity, handlers, snapshot,
-    snapshot_handler, upcaster, value_entity,
+    Json, action, call_handler, command_handler, event_handler, event_sourced_entity, handlers,
+    snapshot, snapshot_handler, upcaster, value_entity,
 };
 pub use cloudstate_process::shutdown_signal;
 pub use cloudstate_protocol::{self as protocol, Any};
@@ -130,11 +133,12 @@ pub use entity::{
 };
 pub use error::{Error, Result};
 pub use failure::Failure;
+pub use futures_util::Stream;
 pub use in_process::EntityConnection;
 pub use metadata::{CloudEvent, Metadata};
 pub use prost_types;
 pub use registry::Cloudstate;
-pub use reply::{Forward, Reply, SideEffect};
+pub use reply::{Forward, MaybeReply, Reply, SideEffect};
 pub use run::run;
 pub use service::{Rpc, Service};
 pub use settings::{Role, Settings};
@@ -145,7 +149,7 @@ pub use user_function::UserFunction;
 pub mod __private {
     pub use crate::{
         codec::{JsonCodec, json_codec},
-        completeness::{check_complete, name_of},
+        completeness::{check_calls_complete, check_complete, name_of},
         private::{
             ServedByOneEntity, dispatch, load, no_handler, read_older, replay, replay_older,
             restore_snapshot, store, take_snapshot, takes_snapshots,
@@ -155,6 +159,7 @@ pub mod __private {
     pub use bytes::Bytes;
     pub use bytestring::ByteString;
     pub use inventory;
+    pub use std::sync::Arc;
 }
 
 /// Includes what the build script generated for a protobuf package.

@@ -85,6 +85,26 @@ impl Metadata {
         CloudEvent::from_metadata(self)
     }
 
+    /// Makes these entries describe `event`, instead of the CloudEvent that they described if they did.
+    pub fn set_cloud_event(&mut self, event: CloudEvent) {
+        let entries = [
+            ("ce-specversion", Some(event.spec_version)),
+            ("ce-id", Some(event.id)),
+            ("ce-source", Some(event.source)),
+            ("ce-type", Some(event.event_type)),
+            ("Content-Type", event.data_content_type),
+            ("ce-dataschema", event.data_schema),
+            ("ce-subject", event.subject),
+            ("ce-time", event.time),
+        ];
+        for (key, value) in entries {
+            self.remove(key);
+            if let Some(value) = value {
+                self.append(key, value);
+            }
+        }
+    }
+
     pub(crate) fn from_wire(metadata: Option<wire::Metadata>) -> Self {
         let entries = metadata.map(|metadata| metadata.entries);
         Self {
@@ -110,6 +130,15 @@ impl Metadata {
 impl PartialEq for Metadata {
     fn eq(&self, other: &Self) -> bool {
         self.entries().eq(other.entries())
+    }
+}
+
+/// The entries that describe the event.
+impl From<CloudEvent> for Metadata {
+    fn from(event: CloudEvent) -> Self {
+        let mut metadata = Self::new();
+        metadata.set_cloud_event(event);
+        metadata
     }
 }
 
@@ -142,6 +171,24 @@ pub struct CloudEvent {
 }
 
 impl CloudEvent {
+    /// An event of version 1.0 with what every CloudEvent has.
+    pub fn new(
+        id: impl Into<String>,
+        source: impl Into<String>,
+        event_type: impl Into<String>,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            source: source.into(),
+            spec_version: "1.0".into(),
+            event_type: event_type.into(),
+            data_content_type: None,
+            data_schema: None,
+            subject: None,
+            time: None,
+        }
+    }
+
     fn from_metadata(metadata: &Metadata) -> Option<Self> {
         let text = |key| metadata.get(key).map(String::from);
         Some(Self {
@@ -159,7 +206,7 @@ impl CloudEvent {
 
 #[cfg(test)]
 mod tests {
-    use super::Metadata;
+    use super::{CloudEvent, Metadata};
 
     #[test]
     fn keys_ignore_case_and_keep_order() {
@@ -172,6 +219,33 @@ mod tests {
         metadata.remove("X-trace");
         assert!(metadata.is_empty());
         assert_eq!(metadata.into_wire(), None);
+    }
+
+    #[test]
+    fn a_cloud_event_replaces_another_and_nothing_else() {
+        let mut metadata = Metadata::new();
+        for key in ["x-trace", "CE-ID", "ce-time", "ce-id", "ce-vendor"] {
+            metadata.append(key, "old");
+        }
+        let event = CloudEvent {
+            subject: Some("cart-1".into()),
+            ..CloudEvent::new("1", "/cart", "created")
+        };
+        metadata.set_cloud_event(event.clone());
+        assert_eq!(metadata.cloud_event(), Some(event.clone()));
+        assert_eq!(
+            metadata.keys().collect::<Vec<_>>(),
+            [
+                "x-trace",
+                "ce-vendor",
+                "ce-specversion",
+                "ce-id",
+                "ce-source",
+                "ce-type",
+                "ce-subject"
+            ]
+        );
+        assert_eq!(Metadata::from(event.clone()).cloud_event(), Some(event));
     }
 
     #[test]

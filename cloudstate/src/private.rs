@@ -5,10 +5,10 @@ use std::{any, marker::PhantomData};
 use bytestring::ByteString;
 
 use crate::{
-    Any, Context, DecodeError, Entity, EventContext, EventSourcedEntity, Handles, Payload,
-    ReplayError, Rpc, Service, Snapshots,
+    Any, Context, DecodeError, Entity, EntityId, EventContext, EventSourcedEntity, Handles,
+    Payload, ReplayError, Rpc, Service, Snapshots,
     codec::is_stored_as,
-    handler::{Call, Handled, Incoming, IntoReply, one_to_one},
+    handler::{Answers, Call, Handled, Incoming, IntoReply, one_to_one},
     kind::HandledBy,
 };
 
@@ -33,8 +33,11 @@ impl<E: Entity, R: Rpc> Dispatch<E, R> {
         self,
         context: &mut Context<E>,
         command: Incoming,
-        handler: impl FnOnce(&mut Context<E>, &mut Call<'_, R>) -> T,
-    ) -> Handled {
+        handler: impl FnOnce(&mut Context<E>, &mut Call<R, EntityId>) -> T,
+    ) -> Handled
+    where
+        T::Silence: Answers,
+    {
         one_to_one(context, command, handler)
     }
 }

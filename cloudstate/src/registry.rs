@@ -9,14 +9,18 @@ use std::{
     time::Duration,
 };
 
+use cloudstate_protocol::version;
+
 use crate::{
-    Create, Entity, EntityId, Handlers, Result, Service, error, event_sourced,
+    Create, Entity, EntityId, Handlers, Result, Service,
+    action::{CallHandlers, LiveAction},
+    error, event_sourced,
     kind::{Hosts, Kind},
     user_function::UserFunction,
     value_entity,
 };
 
-/// An annotated entity, as `inventory` collects it.
+/// An annotated entity or action, as `inventory` collects it.
 #[derive(Clone, Copy, Debug)]
 pub struct Registration {
     source: &'static str,
@@ -38,7 +42,35 @@ impl Registration {
     }
 }
 
-/// A service under construction: its entities, its name and its version.
+impl Registration {
+    /// An action that starts from its default; `source` is the place of its attribute, `file:line`.
+    pub const fn action<A: CallHandlers + CreateAction>(source: &'static str) -> Self {
+        Self {
+            source,
+            entity_type: |source| EntityType::action(source, A::create()),
+        }
+    }
+}
+
+/// An action that can be made of nothing.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be created from nothing",
+    label = "does not implement `Default`",
+    note = "write `#[derive(Default)]` above `struct {Self}`",
+    note = "or write `register = false` in its attribute, and pass a value to `Cloudstate::register_action`"
+)]
+pub trait CreateAction: Sized {
+    /// The one that serves all calls.
+    fn create() -> Self;
+}
+
+impl<T: Default> CreateAction for T {
+    fn create() -> Self {
+        Self::default()
+    }
+}
+
+/// A service under construction: its entities and actions, its name and its version.
 ///
 /// [`run`](crate::run) is enough where annotated entities start from their `Default`. This builder is for those that
 /// need something from outside:
@@ -66,7 +98,7 @@ impl Cloudstate {
         Self::default()
     }
 
-    /// A service with every annotated entity that is linked into this program.
+    /// A service with every annotated entity and action that is linked into this program.
     pub fn registered() -> Self {
         let mut this = Self::new();
         for registration in inventory::iter::<Registration> {
@@ -99,6 +131,15 @@ impl Cloudstate {
         let caller = Location::caller();
         let source = format!("{}:{}", caller.file(), caller.line());
         self.add(EntityType::new::<E>(source, create));
+        self
+    }
+
+    /// Adds an action, instead of its registration if it has one. This value handles all calls of its service.
+    #[track_caller]
+    pub fn register_action<A: CallHandlers>(mut self, action: A) -> Self {
+        let caller = Location::caller();
+        let source = format!("{}:{}", caller.file(), caller.line());
+        self.add(EntityType::action(source, action));
         self
     }
 
@@ -161,7 +202,10 @@ impl Registry {
                 if earlier.service == entity.service {
                     return Err(shared_service(earlier, entity).into());
                 }
-                if earlier.persistence_id == entity.persistence_id {
+                if earlier.stores()
+                    && entity.stores()
+                    && earlier.persistence_id == entity.persistence_id
+                {
                     return Err(shared_persistence_id(earlier, entity).into());
                 }
             }
@@ -181,7 +225,7 @@ impl Registry {
         let entity = self.by_service.get(service)?;
         match &entity.factory.0 {
             ByKind::EventSourced(create) => Some(entity.hosted(create)),
-            ByKind::Value(_) => None,
+            ByKind::Value(_) | ByKind::Action(_) => None,
         }
     }
 
@@ -193,7 +237,15 @@ impl Registry {
         let entity = self.by_service.get(service)?;
         match &entity.factory.0 {
             ByKind::Value(create) => Some(entity.hosted(create)),
-            ByKind::EventSourced(_) => None,
+            ByKind::EventSourced(_) | ByKind::Action(_) => None,
+        }
+    }
+
+    /// The action behind a service.
+    pub(crate) fn action(&self, service: &str) -> Option<&LiveAction> {
+        match &self.by_service.get(service)?.factory.0 {
+            ByKind::Action(action) => Some(action),
+            ByKind::EventSourced(_) | ByKind::Value(_) => None,
         }
     }
 
@@ -227,6 +279,7 @@ pub struct Factory(ByKind);
 enum ByKind {
     EventSourced(Creator<dyn event_sourced::LiveEntity>),
     Value(Creator<dyn value_entity::LiveEntity>),
+    Action(LiveAction),
 }
 
 impl Factory {
@@ -273,6 +326,26 @@ impl EntityType {
             entity_type: <E::Kind as Kind>::ENTITY_TYPE,
             factory: <E::Kind as Hosts<E>>::factory(Arc::new(create)),
         }
+    }
+
+    fn action<A: CallHandlers>(source: String, action: A) -> Self {
+        let service = <A::Service as Service>::NAME;
+        Self {
+            rust_type: TypeId::of::<A>(),
+            type_name: type_name::<A>(),
+            source,
+            service,
+            descriptor_set: <A::Service as Service>::DESCRIPTOR_SET,
+            persistence_id: service.rsplit('.').next().unwrap_or(service),
+            passivate_after: None,
+            entity_type: version::ACTION,
+            factory: Factory(ByKind::Action(LiveAction::new(action))),
+        }
+    }
+
+    /// Whether anything is stored under its persistence id.
+    fn stores(&self) -> bool {
+        !matches!(self.factory.0, ByKind::Action(_))
     }
 
     fn hosted<'a, T: ?Sized>(&'a self, create: &'a Creator<T>) -> Hosted<'a, T> {

@@ -1,59 +1,166 @@
 //! What a handler answers, and what it starts elsewhere: replies, forwards and side effects.
 
-use std::marker::PhantomData;
+use std::{fmt, marker::PhantomData};
 
 use bytestring::ByteString;
 use cloudstate_protocol::{Any, cloudstate as wire};
 use prost::Message;
 
-use crate::{Metadata, Rpc, Service};
+use crate::{Failure, Metadata, Rpc, Service};
 
-/// A handler's answer: a message, or a [`Forward`] to another rpc with the same response type.
+/// A handler's answer: a message, a [`Forward`] to another rpc with the same response type, or a [`Failure`]; with side
+/// effects and metadata.
 ///
 /// A handler that only ever answers with a message returns the message itself; this type is for those that decide.
-#[derive(Clone, Debug)]
-pub struct Reply<T> {
-    pub(crate) action: Action<T>,
+///
+/// `S` says whether there may be no answer at all. A `Reply<T>` always is one; a [`MaybeReply<T>`](MaybeReply) may be
+/// [`none`](Self::none), which actions and CRDT entities can do.
+pub struct Reply<T, S: Silence = Always> {
+    pub(crate) action: Action<T, S>,
     pub(crate) metadata: Metadata,
+    pub(crate) effects: Vec<wire::SideEffect>,
 }
 
+/// A [`Reply`], or none: `MaybeReply::none()`.
+pub type MaybeReply<T> = Reply<T, MaybeSilent>;
+
 #[derive(Clone, Debug)]
-pub(crate) enum Action<T> {
+pub(crate) enum Action<T, S> {
     Message(T),
     Forward(wire::Forward),
+    Failure(Failure),
+    None(S),
 }
 
-impl<T> Reply<T> {
+impl<T, S: Silence> Reply<T, S> {
     /// Answers with a message.
     pub fn message(message: T) -> Self {
-        Self {
-            action: Action::Message(message),
-            metadata: Metadata::default(),
-        }
+        Self::new(Action::Message(message))
     }
 
     /// Hands the request on; the target's reply becomes the caller's.
     pub fn forward<R: Rpc<Response = T>>(forward: Forward<R>) -> Self {
-        Self {
-            action: Action::Forward(forward.inner),
-            metadata: Metadata::default(),
-        }
+        Self::new(Action::Forward(forward.inner))
+    }
+
+    /// Refuses. An action's side effects are carried out nevertheless; an entity's are dropped, as all of a command
+    /// that failed: there it is the same as returning `Err`.
+    pub fn failure(failure: impl Into<Failure>) -> Self {
+        Self::new(Action::Failure(failure.into()))
+    }
+
+    /// Adds a side effect, behind those that are there.
+    #[must_use]
+    pub fn effect(mut self, effect: SideEffect) -> Self {
+        self.effects.push(effect.inner);
+        self
     }
 
     /// Sends metadata along with a message; over gRPC and HTTP its text entries become response headers.
     ///
-    /// A forward carries metadata of its own ([`Forward::metadata`]); this is ignored for it.
+    /// A forward carries metadata of its own ([`Forward::metadata`]), a failure none; this is ignored for them.
     #[must_use]
     pub fn metadata(mut self, metadata: Metadata) -> Self {
         self.metadata = metadata;
         self
     }
+
+    fn new(action: Action<T, S>) -> Self {
+        Self {
+            action,
+            metadata: Metadata::default(),
+            effects: Vec::new(),
+        }
+    }
 }
 
-impl<T> From<T> for Reply<T> {
+impl<T> MaybeReply<T> {
+    /// Answers nothing. Side effects are carried out.
+    ///
+    /// The caller of a unary rpc then receives an error, because gRPC has no call without an answer; of a stream, this
+    /// element is left out.
+    pub fn none() -> Self {
+        Self::new(Action::None(MaybeSilent(())))
+    }
+}
+
+impl<T> From<Reply<T>> for MaybeReply<T> {
+    fn from(reply: Reply<T>) -> Self {
+        let action = match reply.action {
+            Action::Message(message) => Action::Message(message),
+            Action::Forward(forward) => Action::Forward(forward),
+            Action::Failure(failure) => Action::Failure(failure),
+            Action::None(never) => match never {},
+        };
+        Self {
+            action,
+            metadata: reply.metadata,
+            effects: reply.effects,
+        }
+    }
+}
+
+impl<T, S: Silence> From<T> for Reply<T, S> {
     fn from(message: T) -> Self {
         Self::message(message)
     }
+}
+
+impl<T: Clone, S: Silence> Clone for Reply<T, S> {
+    fn clone(&self) -> Self {
+        Self {
+            action: self.action.clone(),
+            metadata: self.metadata.clone(),
+            effects: self.effects.clone(),
+        }
+    }
+}
+
+impl<T: fmt::Debug, S: Silence> fmt::Debug for Reply<T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply")
+            .field("action", &self.action)
+            .field("metadata", &self.metadata)
+            .field("effects", &self.effects)
+            .finish()
+    }
+}
+
+/// Whether a handler may answer nothing: [`Always`] or [`MaybeSilent`]. Sealed: there is nothing in between.
+pub trait Silence: Clone + fmt::Debug + Send + Sync + 'static + sealed::Sealed {}
+
+/// There is an answer.
+#[derive(Clone, Copy, Debug)]
+pub enum Always {}
+
+/// There may be no answer.
+#[derive(Clone, Copy, Debug)]
+pub struct MaybeSilent(());
+
+impl Silence for Always {}
+impl Silence for MaybeSilent {}
+
+/// What the handlers of an entity that must answer return.
+#[diagnostic::on_unimplemented(
+    message = "an entity of this kind answers every command",
+    label = "this may be no answer",
+    note = "write `Reply` instead of `MaybeReply`; where there is nothing to say, let the rpc return `google.protobuf.Empty`"
+)]
+pub trait Answers: Silence {
+    /// Nobody has such a value, so that whatever is asked for follows from it.
+    fn never<T>(self) -> T;
+}
+
+impl Answers for Always {
+    fn never<T>(self) -> T {
+        match self {}
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Always {}
+    impl Sealed for super::MaybeSilent {}
 }
 
 /// The request, handed on to rpc `R`, whose response the caller receives.

@@ -1,5 +1,7 @@
 //! The protocol server: offers a user function to a proxy in another process.
 
+mod action;
+
 use std::{
     collections::VecDeque,
     future::Future,
@@ -10,6 +12,7 @@ use std::{
 
 use cloudstate_protocol::cloudstate::{
     EntitySpec, ProxyInfo, UserFunctionError,
+    action::action_protocol_server::ActionProtocolServer,
     entity_discovery_server::{EntityDiscovery, EntityDiscoveryServer},
     eventsourced::{
         EventSourcedStreamIn, EventSourcedStreamOut,
@@ -102,7 +105,9 @@ pub(crate) async fn serve(
     let event_sourced =
         EventSourcedServer::new(service.clone()).max_decoding_message_size(limits.max_message_size);
     let value_entity =
-        ValueEntityServer::new(service).max_decoding_message_size(limits.max_message_size);
+        ValueEntityServer::new(service.clone()).max_decoding_message_size(limits.max_message_size);
+    let action =
+        ActionProtocolServer::new(service).max_decoding_message_size(limits.max_message_size);
     let serving = Server::builder()
         .max_concurrent_streams(STREAMS_PER_CONNECTION)
         .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS))
@@ -111,6 +116,7 @@ pub(crate) async fn serve(
         .add_service(discovery)
         .add_service(event_sourced)
         .add_service(value_entity)
+        .add_service(action)
         .serve_with_incoming_shutdown(
             TcpIncoming::from(listener).with_nodelay(Some(true)),
             stop.clone().cancelled_owned(),

@@ -2,6 +2,9 @@
 //!
 //! `cloudstate_build` writes the implementations; nobody writes them by hand.
 
+use cloudstate_protocol::Any;
+use prost::{DecodeError, Message};
+
 /// A gRPC service of a `.proto` file.
 pub trait Service: 'static {
     /// Full name, such as `com.example.shoppingcart.ShoppingCart`.
@@ -34,9 +37,9 @@ pub trait Rpc: Copy + Send + 'static {
     /// The service it belongs to.
     type Service: Service;
     /// The request message.
-    type Request: prost::Message + Default;
+    type Request: Message + Default;
     /// The response message.
-    type Response: prost::Message + Default;
+    type Response: Message + Default;
     /// Which sides stream.
     type Shape: Shape;
     /// Name as the `.proto` has it.
@@ -45,6 +48,29 @@ pub trait Rpc: Copy + Send + 'static {
     const REQUEST_TYPE_URL: &'static str;
     /// Type URL of the response, `type.googleapis.com/` and the full name.
     const RESPONSE_TYPE_URL: &'static str;
+
+    /// Reads a request from its payload. The payload's type URL is not looked at, unless the request is an `Any`.
+    ///
+    /// # Errors
+    /// The bytes are not a request.
+    fn decode_request(payload: Any) -> Result<Self::Request, DecodeError> {
+        Message::decode(payload.value)
+    }
+}
+
+/// The request of an rpc that takes any message (`google.protobuf.Any`): the payload itself.
+///
+/// A client that speaks gRPC packs the `Any` into the payload, which then is of that type; an event comes as it is
+/// stored.
+///
+/// # Errors
+/// The packed `Any` cannot be read.
+pub fn any_request(payload: Any) -> Result<Any, DecodeError> {
+    if payload.type_name() == "google.protobuf.Any" {
+        Message::decode(payload.value)
+    } else {
+        Ok(payload)
+    }
 }
 
 /// Which sides of an rpc stream. Sealed: protobuf knows these four.

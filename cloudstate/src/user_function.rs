@@ -6,12 +6,19 @@ use std::sync::Arc;
 
 use cloudstate_protocol::cloudstate::{
     EntitySpec, ProxyInfo,
+    action::{ActionCommand, ActionResponse},
     eventsourced::{EventSourcedStreamIn, EventSourcedStreamOut},
     valueentity::{ValueEntityStreamIn, ValueEntityStreamOut},
 };
 
+use futures_util::{FutureExt, Stream, StreamExt};
+
 use crate::{
-    Result, discovery, event_sourced, in_process::EntityConnection, registry::Registry,
+    Result,
+    action::{self, Answers, CallError, Commands},
+    discovery, event_sourced,
+    in_process::EntityConnection,
+    registry::Registry,
     value_entity,
 };
 
@@ -68,6 +75,62 @@ impl UserFunction {
     /// Opens the stream of one live value entity, as `cloudstate.valueentity.ValueEntity/handle` does.
     pub fn value_entity(&self) -> EntityConnection<ValueEntityStreamIn, ValueEntityStreamOut> {
         EntityConnection::new(self.value_entity_stream())
+    }
+
+    /// Calls an action with one message, for one, as `cloudstate.action.ActionProtocol/handleUnary` does.
+    ///
+    /// The handler runs while the future is polled; dropping the future cancels the call.
+    ///
+    /// # Errors
+    /// The call broke down. What a handler refuses is no error: it is in the response.
+    pub fn action(
+        &self,
+        command: ActionCommand,
+    ) -> impl Future<Output = Result<ActionResponse, CallError>> + Send + use<> {
+        action::only(action::call_one(&self.registry, command, false))
+    }
+
+    /// Calls an action with a stream of messages, for one (`handleStreamedIn`). The first message has the names of the
+    /// service and the rpc and is not for the handler; the others are taken as fast as the handler takes them.
+    ///
+    /// # Errors
+    /// As [`action`](Self::action).
+    pub fn action_streamed_in<S>(
+        &self,
+        commands: S,
+    ) -> impl Future<Output = Result<ActionResponse, CallError>> + Send + use<S>
+    where
+        S: Stream<Item = ActionCommand> + Send + 'static,
+    {
+        self.action_calls(commands.map(Ok).boxed(), false)
+            .then(action::only)
+    }
+
+    /// Calls an action with one message, for a stream of them (`handleStreamedOut`). The handler goes on as fast as they
+    /// are taken. A breakdown is the last of them.
+    pub fn action_streamed_out(&self, command: ActionCommand) -> Answers {
+        action::call_one(&self.registry, command, true)
+    }
+
+    /// Calls an action with a stream of messages, for a stream of them (`handleStreamed`).
+    pub fn action_streamed<S>(
+        &self,
+        commands: S,
+    ) -> impl Stream<Item = Result<ActionResponse, CallError>> + Send + use<S>
+    where
+        S: Stream<Item = ActionCommand> + Send + 'static,
+    {
+        self.action_calls(commands.map(Ok).boxed(), true)
+            .flatten_stream()
+    }
+
+    /// Begins a call with a stream of messages that may break off.
+    pub(crate) fn action_calls(
+        &self,
+        commands: Commands,
+        streamed_out: bool,
+    ) -> impl Future<Output = Answers> + Send + use<> {
+        action::call_many(Arc::clone(&self.registry), commands, streamed_out)
     }
 
     pub(crate) fn event_sourced_stream(&self) -> event_sourced::EntityStream {

@@ -2,9 +2,9 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::spanned::Spanned;
+use syn::{Attribute, Type, spanned::Spanned};
 
-use super::local;
+use super::{is_generic, local};
 use crate::{
     model::{CommandArg, CommandHandler, Handlers},
     tokens::mentions_self,
@@ -86,18 +86,28 @@ fn argument(model: &Handlers, arg: &CommandArg) -> TokenStream {
         CommandArg::Part(ref part) => {
             let call = local("__call", part.span());
             let krate = model.krate.at(part.span());
-            quote_spanned!(part.span()=> <#part as #krate::handler::HandlerArg<_>>::take(#call))
+            quote_spanned!(part.span()=> <#part as #krate::handler::HandlerArg<_, _>>::take(#call))
         }
     }
+}
+
+/// See [`own_types`].
+pub(super) fn check_arguments(model: &Handlers) -> TokenStream {
+    let parts = model.commands.iter().map(|handler| {
+        let parts = handler.args.iter().filter_map(CommandArg::part).collect();
+        (handler.cfgs.as_slice(), parts)
+    });
+    own_types(model, parts)
 }
 
 /// A check that no handler takes a type twice under two names: the second argument would be an empty request.
 ///
 /// Outside the `impl` block, its parameters and `Self` have no meaning; handlers with those go unchecked.
-pub(super) fn check_arguments(model: &Handlers) -> TokenStream {
-    let checks = model.commands.iter().filter_map(|handler| {
-        let cfgs = &handler.cfgs;
-        let parts: Vec<_> = handler.args.iter().filter_map(CommandArg::part).collect();
+pub(super) fn own_types<'a>(
+    model: &Handlers,
+    handlers: impl Iterator<Item = (&'a [Attribute], Vec<&'a Type>)>,
+) -> TokenStream {
+    let checks = handlers.filter_map(|(cfgs, parts)| {
         if parts.len() < 2 || is_generic(model) || parts.iter().any(|part| mentions_self(part)) {
             return None;
         }
@@ -128,8 +138,4 @@ pub(super) fn check_complete(model: &Handlers) -> Option<TokenStream> {
     let krate = krate.at(span);
     let check = quote_spanned!(span=> #krate::__private::check_complete::<#self_type>());
     Some(quote!(const _: () = #check;))
-}
-
-fn is_generic(model: &Handlers) -> bool {
-    !model.generics.params.is_empty()
 }

@@ -5,6 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
 use crate::{
+    attrs::CratePath,
     errors::Errors,
     model::{Entity, EntityKind, Service, SnapshotEvery},
 };
@@ -94,20 +95,18 @@ fn value(model: &Entity) -> TokenStream {
 }
 
 fn checks(model: &Entity) -> TokenStream {
-    let one_entity = one_entity(model);
+    let one_service = one_service(&model.krate, &model.service);
     let snapshots = snapshots(model);
     let registration = registration(model);
-    quote!(#one_entity #snapshots #registration)
+    quote!(#one_service #snapshots #registration)
 }
 
-/// A second implementation for the same service is an error: two entities on one service.
-fn one_entity(model: &Entity) -> Option<TokenStream> {
-    let krate = &model.krate;
-    let Service { path, .. } = model
-        .service
-        .as_ref()
-        .ok()
-        .filter(|service| service.local)?;
+/// A second implementation for the same service is an error: two entities or actions on one service.
+pub(super) fn one_service(
+    krate: &CratePath,
+    service: &Result<Service, Errors>,
+) -> Option<TokenStream> {
+    let Service { path, .. } = service.as_ref().ok().filter(|service| service.local)?;
     let span = path.span();
     let krate = krate.at(span);
     Some(quote_spanned! {span=>

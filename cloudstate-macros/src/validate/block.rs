@@ -1,14 +1,15 @@
 //! Rules between the methods of a block.
 
-use syn::Attribute;
+use syn::{Attribute, Ident};
 
 use super::{
-    command::command, event::event, signature::Library, snapshot::snapshots, upcaster::upcasts,
+    call::call, command::command, event::event, signature::Library, snapshot::snapshots,
+    upcaster::upcasts,
 };
 use crate::{
     attrs::{CratePath, HandlersOptions, Kind, PathOption},
     errors::Errors,
-    model::{CommandHandler, EventHandler, Handlers},
+    model::{CallHandler, CommandHandler, EventHandler, Handlers},
     parse::{Block, Method},
     tokens::{mentions_parameter, mentions_self, text},
 };
@@ -27,6 +28,8 @@ pub(crate) fn handlers(
     let events = events(block, library, errors);
     let snapshots = snapshots(&block.methods, errors);
     let upcasts = upcasts(block, &events, snapshots.as_ref(), errors);
+    let calls = calls(block, library, errors);
+    of_one_kind(block, errors);
     Handlers {
         krate,
         generics: block.item.generics.clone(),
@@ -37,11 +40,60 @@ pub(crate) fn handlers(
         snapshots,
         event_upcasts: upcasts.of_events,
         snapshot_upcasts: upcasts.of_snapshots,
+        is_action: of_kind(Kind::Call, block).next().is_some(),
+        calls,
         has_snapshots: block
             .methods
             .iter()
             .any(|method| matches!(method.kind, Kind::Snapshot | Kind::SnapshotHandler)),
     }
+}
+
+/// A block is an entity's or an action's.
+fn of_one_kind(block: &Block, errors: &mut Errors) {
+    let Some(call) = of_kind(Kind::Call, block).next() else {
+        return;
+    };
+    if let Some(other) = block
+        .methods
+        .iter()
+        .find(|method| method.kind != Kind::Call)
+    {
+        errors.at(
+            &other.signature.ident,
+            format!(
+                "`{}` handles calls of an action, which has no state and no commands; an entity's handlers stand in a \
+                 block of their own: remove {} here",
+                call.signature.ident, other.kind
+            ),
+        );
+    }
+}
+
+fn calls(block: &Block, library: Library<'_>, errors: &mut Errors) -> Vec<CallHandler> {
+    let mut calls: Vec<CallHandler> = Vec::new();
+    for method in of_kind(Kind::Call, block) {
+        let Some(handler) = call(method, library, errors) else {
+            continue;
+        };
+        let same_rpc = |other: &&CallHandler| {
+            other.marker == handler.marker && coexist(&other.cfgs, &handler.cfgs)
+        };
+        match calls.iter().find(same_rpc) {
+            Some(first) => handled_twice(&handler.marker, &handler.method, &first.method, errors),
+            None => calls.push(handler),
+        }
+    }
+    calls
+}
+
+fn handled_twice(marker: &Ident, method: &Ident, first: &Ident, errors: &mut Errors) {
+    errors.at(
+        method,
+        format!(
+            "rpc `{marker}` already has the handler `{first}`: remove one, or name another rpc by `name = \"..\"`"
+        ),
+    );
 }
 
 fn commands(block: &Block, library: Library<'_>, errors: &mut Errors) -> Vec<CommandHandler> {
@@ -54,13 +106,7 @@ fn commands(block: &Block, library: Library<'_>, errors: &mut Errors) -> Vec<Com
             other.marker == handler.marker && coexist(&other.cfgs, &handler.cfgs)
         };
         match commands.iter().find(same_rpc) {
-            Some(first) => errors.at(
-                &handler.method,
-                format!(
-                    "rpc `{}` already has the handler `{}`: remove one, or name another rpc by `name = \"..\"`",
-                    handler.marker, first.method
-                ),
-            ),
+            Some(first) => handled_twice(&handler.marker, &handler.method, &first.method, errors),
             None => commands.push(handler),
         }
     }

@@ -8,7 +8,7 @@ use syn::{
 
 use super::signature::{self, Library, SelfKind, bare, typed};
 use crate::{
-    attrs::{self, CommandOptions, Kind},
+    attrs::{self, Kind, RpcOptions},
     errors::Errors,
     model::{CommandArg, CommandHandler},
     parse::Method,
@@ -53,10 +53,10 @@ pub(super) fn command(
 }
 
 /// The rpc's constant: what `name` says, or else the method's name, in upper camel case.
-fn marker(method: &Method, errors: &mut Errors) -> Option<Ident> {
+pub(super) fn marker(method: &Method, errors: &mut Errors) -> Option<Ident> {
     let ident = &method.signature.ident;
-    let tokens = attrs::options_of(&method.attribute, errors);
-    let options: CommandOptions = attrs::read(tokens, errors);
+    let tokens = attrs::options_of(method.kind, &method.attribute, errors);
+    let options: RpcOptions = attrs::read(tokens, errors);
     let (name, span) = match options.name {
         Some(name) => ((*name).clone(), name.span()),
         None => (ident.unraw().to_string(), ident.span()),
@@ -70,7 +70,10 @@ fn marker(method: &Method, errors: &mut Errors) -> Option<Ident> {
         Ok(_) | Err(_) => {
             errors.push(syn::Error::new(
                 span,
-                "not the name of an rpc: write `#[command_handler(name = \"AddItem\")]`, with the name as the `.proto` has it",
+                format!(
+                    "not the name of an rpc: write `#[{}(name = \"AddItem\")]`, with the name as the `.proto` has it",
+                    method.kind.name()
+                ),
             ));
             None
         }

@@ -22,7 +22,12 @@ pub(crate) fn entity(
     of_its_kind(kind, &options, errors);
     Entity {
         kind,
-        service: service(kind, &options, errors),
+        service: service(
+            ("entity", kind.attribute()),
+            options.service.as_ref(),
+            options.extern_service.as_ref(),
+            errors,
+        ),
         krate: CratePath::new(options.krate),
         persistence_id: persistence_id(options.persistence_id.as_ref(), &item.ident, errors),
         snapshot_every: options.snapshot_every.map(|every| SnapshotEvery {
@@ -48,12 +53,14 @@ fn of_its_kind(kind: EntityKind, options: &EntityOptions, errors: &mut Errors) {
     }
 }
 
-fn service(
-    kind: EntityKind,
-    options: &EntityOptions,
+/// The service that `noun`, a struct with `attribute`, implements.
+pub(super) fn service(
+    (noun, attribute): (&str, &str),
+    service: Option<&PathOption>,
+    extern_service: Option<&PathOption>,
     errors: &mut Errors,
 ) -> Result<Service, Errors> {
-    match (&options.service, &options.extern_service) {
+    match (service, extern_service) {
         (Some(PathOption(path)), None) => Ok(Service {
             path: path.clone(),
             local: true,
@@ -65,7 +72,7 @@ fn service(
         (Some(PathOption(path)), Some(PathOption(other))) => {
             errors.at(
                 other,
-                "an entity implements one service: remove `service` or `extern_service`",
+                format!("an {noun} implements one service: remove `service` or `extern_service`"),
             );
             Ok(Service {
                 path: path.clone(),
@@ -77,8 +84,7 @@ fn service(
         (None, None) => Err(syn::Error::new(
             Span::call_site(),
             format!(
-                "which service does the entity implement? write `#[{}(service = pb::YourService)]`",
-                kind.attribute()
+                "which service does the {noun} implement? write `#[{attribute}(service = pb::YourService)]`"
             ),
         )
         .into()),

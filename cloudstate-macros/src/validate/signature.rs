@@ -36,7 +36,8 @@ pub(super) fn self_kind(receiver: &Receiver) -> SelfKind {
 /// Refuses what no handler can be: it is called once per message, in order, and its types are those of the `.proto`.
 pub(super) fn plain(kind: Kind, signature: &Signature, errors: &mut Errors) {
     let noun = kind.noun();
-    if let Some(token) = &signature.asyncness {
+    let is_call = kind == Kind::Call;
+    if let Some(token) = signature.asyncness.as_ref().filter(|_| !is_call) {
         errors.at(
             token,
             format!(
@@ -65,7 +66,9 @@ pub(super) fn plain(kind: Kind, signature: &Signature, errors: &mut Errors) {
     for ty in signature.inputs.iter().filter_map(typed) {
         no_impl_trait(kind, ty, errors);
     }
-    if let ReturnType::Type(_, ty) = &signature.output {
+    if let ReturnType::Type(_, ty) = &signature.output
+        && !is_call
+    {
         no_impl_trait(kind, ty, errors);
     }
 }

@@ -4,6 +4,7 @@
     reason = "a test's way to fail; clippy knows only the functions that carry #[test]"
 )]
 
+mod actions;
 mod annotated;
 mod conversation;
 #[cfg(feature = "embedded")]

@@ -258,7 +258,7 @@ impl Handlers for Two {
 
     fn handle(context: &mut Context<Self>, command: Incoming) -> Handled {
         unary(Call, context, command, |_, _| {
-            Reply::message(Response::default())
+            Reply::<Response>::message(Response::default())
         })
     }
 

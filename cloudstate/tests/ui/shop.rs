@@ -202,16 +202,15 @@ pub mod rpc {
             const REQUEST_TYPE_URL: &'static str = "type.googleapis.com/shop.AddItem";
             const RESPONSE_TYPE_URL: &'static str = "type.googleapis.com/google.protobuf.Empty";
         }
-        impl ::cloudstate::handler::HandlerArg<AddItem> for super::super::AddItem {
-            fn take(call: &mut ::cloudstate::handler::Call<'_, AddItem>) -> Self {
+        impl<T> ::cloudstate::handler::HandlerArg<AddItem, T> for super::super::AddItem {
+            fn take(call: &mut ::cloudstate::handler::Call<AddItem, T>) -> Self {
                 call.take_request()
             }
         }
         impl ::cloudstate::handler::IntoReply<AddItem> for () {
-            fn into_reply(
-                self,
-            ) -> ::core::result::Result<::cloudstate::Reply<()>, ::cloudstate::Failure> {
-                ::core::result::Result::Ok(::cloudstate::Reply::message(self))
+            type Silence = ::cloudstate::handler::Always;
+            fn into_reply(self) -> ::cloudstate::Reply<()> {
+                ::cloudstate::Reply::message(self)
             }
         }
         /// Marker of rpc `GetCart`: `GetCart` -> `Contents`.
@@ -226,19 +225,15 @@ pub mod rpc {
             const REQUEST_TYPE_URL: &'static str = "type.googleapis.com/shop.GetCart";
             const RESPONSE_TYPE_URL: &'static str = "type.googleapis.com/shop.Contents";
         }
-        impl ::cloudstate::handler::HandlerArg<GetCart> for super::super::GetCart {
-            fn take(call: &mut ::cloudstate::handler::Call<'_, GetCart>) -> Self {
+        impl<T> ::cloudstate::handler::HandlerArg<GetCart, T> for super::super::GetCart {
+            fn take(call: &mut ::cloudstate::handler::Call<GetCart, T>) -> Self {
                 call.take_request()
             }
         }
         impl ::cloudstate::handler::IntoReply<GetCart> for super::super::Contents {
-            fn into_reply(
-                self,
-            ) -> ::core::result::Result<
-                ::cloudstate::Reply<super::super::Contents>,
-                ::cloudstate::Failure,
-            > {
-                ::core::result::Result::Ok(::cloudstate::Reply::message(self))
+            type Silence = ::cloudstate::handler::Always;
+            fn into_reply(self) -> ::cloudstate::Reply<super::super::Contents> {
+                ::cloudstate::Reply::message(self)
             }
         }
     }
@@ -256,19 +251,15 @@ pub mod rpc {
             const REQUEST_TYPE_URL: &'static str = "type.googleapis.com/shop.GetCart";
             const RESPONSE_TYPE_URL: &'static str = "type.googleapis.com/shop.Contents";
         }
-        impl ::cloudstate::handler::HandlerArg<Find> for super::super::GetCart {
-            fn take(call: &mut ::cloudstate::handler::Call<'_, Find>) -> Self {
+        impl<T> ::cloudstate::handler::HandlerArg<Find, T> for super::super::GetCart {
+            fn take(call: &mut ::cloudstate::handler::Call<Find, T>) -> Self {
                 call.take_request()
             }
         }
         impl ::cloudstate::handler::IntoReply<Find> for super::super::Contents {
-            fn into_reply(
-                self,
-            ) -> ::core::result::Result<
-                ::cloudstate::Reply<super::super::Contents>,
-                ::cloudstate::Failure,
-            > {
-                ::core::result::Result::Ok(::cloudstate::Reply::message(self))
+            type Silence = ::cloudstate::handler::Always;
+            fn into_reply(self) -> ::cloudstate::Reply<super::super::Contents> {
+                ::cloudstate::Reply::message(self)
             }
         }
     }
@@ -286,19 +277,15 @@ pub mod rpc {
             const REQUEST_TYPE_URL: &'static str = "type.googleapis.com/shop.GetCart";
             const RESPONSE_TYPE_URL: &'static str = "type.googleapis.com/shop.Contents";
         }
-        impl ::cloudstate::handler::HandlerArg<Watch> for super::super::GetCart {
-            fn take(call: &mut ::cloudstate::handler::Call<'_, Watch>) -> Self {
+        impl<T> ::cloudstate::handler::HandlerArg<Watch, T> for super::super::GetCart {
+            fn take(call: &mut ::cloudstate::handler::Call<Watch, T>) -> Self {
                 call.take_request()
             }
         }
         impl ::cloudstate::handler::IntoReply<Watch> for super::super::Contents {
-            fn into_reply(
-                self,
-            ) -> ::core::result::Result<
-                ::cloudstate::Reply<super::super::Contents>,
-                ::cloudstate::Failure,
-            > {
-                ::core::result::Result::Ok(::cloudstate::Reply::message(self))
+            type Silence = ::cloudstate::handler::Always;
+            fn into_reply(self) -> ::cloudstate::Reply<super::super::Contents> {
+                ::cloudstate::Reply::message(self)
             }
         }
     }

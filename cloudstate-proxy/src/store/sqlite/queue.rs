@@ -7,13 +7,13 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use super::{lock::Lock, write::Write};
-use crate::store::{Commit, StoreError};
+use super::lock::Lock;
+use crate::store::{Append, Commit, StoreError};
 
-/// Writes that may wait for the disk, and the bytes of their payloads.
+/// Appends that may wait for the disk, and the bytes of their payloads.
 const CAPACITY: usize = 65_536;
 const CAPACITY_BYTES: usize = 256 << 20;
-/// Writes that share a transaction at most, and the bytes after which it is full, so that a burst does not make one
+/// Appends that share a transaction at most, and the bytes after which it is full, so that a burst does not make one
 /// that takes seconds.
 const GROUP: usize = 4096;
 const GROUP_BYTES: usize = 32 << 20;
@@ -42,10 +42,10 @@ struct State {
     failed: Option<StoreError>,
 }
 
-/// A write and who waits for it.
+/// An append and who waits for it.
 #[derive(Debug)]
 pub(super) struct Pending {
-    pub(super) write: Write,
+    pub(super) append: Append,
     bytes: usize,
     respond: oneshot::Sender<Answer>,
 }
@@ -58,8 +58,8 @@ impl Pending {
 }
 
 impl Queue {
-    /// Adds a write, unless it must be refused.
-    pub(super) fn push(&self, write: Write) -> Commit {
+    /// Adds an append, unless it must be refused.
+    pub(super) fn push(&self, append: Append) -> Commit {
         let mut state = self.state();
         if let Some(error) = &state.failed {
             return Commit::ready(Err(error.clone()));
@@ -68,7 +68,8 @@ impl Queue {
             return Commit::ready(Err(StoreError::Closed));
         }
         let waiting = state.waiting.len();
-        let bytes = write.size();
+        let bytes = append.events.iter().chain(&append.snapshot);
+        let bytes = bytes.map(|payload| payload.value.len()).sum();
         // What is larger than all room is taken when there is nothing else.
         if waiting >= CAPACITY || waiting > 0 && state.bytes + bytes > CAPACITY_BYTES {
             return Commit::ready(Err(StoreError::Overloaded { waiting }));
@@ -76,7 +77,7 @@ impl Queue {
         let (respond, answer) = oneshot::channel();
         state.bytes += bytes;
         state.waiting.push(Pending {
-            write,
+            append,
             bytes,
             respond,
         });
@@ -183,15 +184,15 @@ mod tests {
 
     use cloudstate_protocol::Any;
 
-    use super::{CAPACITY_BYTES, GROUP_BYTES, Queue, Running, Write};
+    use super::{CAPACITY_BYTES, GROUP_BYTES, Queue, Running};
     use crate::store::{Append, EntityKey, EntityRef, StoreError};
 
-    fn append(bytes: usize) -> Write {
+    fn append(bytes: usize) -> Append {
         let key = EntityKey {
             persistence_id: "test".into(),
             entity_id: "one".into(),
         };
-        Write::Append(Append {
+        Append {
             entity: Arc::new(EntityRef::new(key)),
             after: 0,
             events: vec![Any {
@@ -199,7 +200,7 @@ mod tests {
                 value: vec![0; bytes].into(),
             }],
             snapshot: None,
-        })
+        }
     }
 
     #[tokio::test]
