@@ -128,6 +128,11 @@ impl Call {
         self.connection.expect(&expected.into()).await
     }
 
+    /// Cancels the call, as happens where a caller is lost.
+    pub fn cancel(self) {
+        self.connection.cancel();
+    }
+
     /// Ends the input if it is still open; the service must complete the call with OK and without another response.
     ///
     /// # Errors

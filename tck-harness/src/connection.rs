@@ -40,7 +40,7 @@ pub struct Connection<In, Out> {
     /// Gone once the input has ended.
     outgoing: Option<mpsc::Sender<Bytes>>,
     incoming: Reader<Out>,
-    _call: Call,
+    call: Call,
     speaker: Speaker,
     descriptors: Rc<Descriptors>,
     types: PhantomData<fn(In)>,
@@ -77,7 +77,7 @@ impl Link {
                 descriptors: Rc::clone(&self.descriptors),
                 types: PhantomData,
             },
-            _call: Call(tokio::spawn(call)),
+            call: Call(tokio::spawn(call)),
             speaker,
             descriptors: Rc::clone(&self.descriptors),
             types: PhantomData,
@@ -245,5 +245,12 @@ where
     pub fn cancel(self) {
         self.speaker.event(Direction::There, "cancelled");
         self.speaker.completed();
+        let (mut call, outgoing) = (self.call, self.outgoing);
+        tokio::spawn(async move {
+            call.0.abort();
+            let _ = (&mut call.0).await;
+            // Before that, the peer might see the end of the input instead.
+            drop(outgoing);
+        });
     }
 }

@@ -125,6 +125,14 @@ impl ActiveEntity {
         expected: Expected,
     ) -> Verdict {
         self.command(id, actions).await?;
+        self.expect(id, expected).await
+    }
+
+    /// Waits for exactly this reply to command `id`.
+    ///
+    /// # Errors
+    /// The service answers otherwise, or not in time.
+    pub async fn expect(&mut self, id: i64, expected: Expected) -> Verdict {
         self.connection.expect(&expected.to(id)).await
     }
 
@@ -165,7 +173,17 @@ impl ActiveEntity {
         }
     }
 
-    /// Ends the input; the service must complete the stream with OK and without another message.
+    /// Ends the input; the service answers what it has got, and must then complete the stream.
+    pub fn end_input(&mut self) {
+        self.connection.end_input();
+    }
+
+    /// Cancels the stream, as happens where a proxy is lost.
+    pub fn cancel(self) {
+        self.connection.cancel();
+    }
+
+    /// Ends the input if it is still open; the service must complete the stream with OK and without another message.
     ///
     /// # Errors
     /// It does something else, or nothing in time.
@@ -182,7 +200,11 @@ impl ActiveEntity {
         self.passivate().await.map(drop)
     }
 
-    async fn command<const N: usize>(&self, id: i64, actions: [RequestAction; N]) -> Verdict {
+    /// Sends command `id` to `Process`, and does not wait for the reply.
+    ///
+    /// # Errors
+    /// The service does not take the message.
+    pub async fn command<const N: usize>(&self, id: i64, actions: [RequestAction; N]) -> Verdict {
         let request = Request {
             id: self.entity.id.clone(),
             actions: actions.into(),

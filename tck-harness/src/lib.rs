@@ -29,6 +29,7 @@ pub mod process;
 pub mod raw_codec;
 pub mod reader;
 pub mod report;
+pub mod rough_link;
 pub mod runner;
 pub mod service;
 pub mod text;

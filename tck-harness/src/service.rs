@@ -30,6 +30,7 @@ const ATTEMPT: Duration = Duration::from_secs(3);
 pub struct Service {
     pub(crate) channel: Channel,
     pub(crate) descriptors: Rc<Descriptors>,
+    address: String,
     spec: Rc<EntitySpec>,
 }
 
@@ -110,7 +111,7 @@ impl Service {
             };
             let mut client = EntityDiscoveryClient::new(channel.clone());
             match client.discover(proxy_info()).await {
-                Ok(spec) => Ok(Self::new(channel, spec.into_inner())),
+                Ok(spec) => Ok(Self::new(address.clone(), channel, spec.into_inner())),
                 Err(status) => Err(DiscoveryError::Refused {
                     address: address.clone(),
                     status: status.into(),
@@ -123,12 +124,18 @@ impl Service {
         }
     }
 
-    fn new(channel: Channel, spec: EntitySpec) -> Self {
+    fn new(address: String, channel: Channel, spec: EntitySpec) -> Self {
         Self {
             channel,
             descriptors: Rc::new(Descriptors::new(&spec.proto)),
+            address,
             spec: Rc::new(spec),
         }
+    }
+
+    /// Where the service was found, as `HOST:PORT`.
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     /// What the service answered.

@@ -8,6 +8,7 @@ mod value_entity;
 use std::{collections::BTreeSet, time::Duration};
 
 use tck_harness::{
+    case::Case,
     cases,
     report::{Printer, Report},
     runner::Runner,
@@ -15,6 +16,12 @@ use tck_harness::{
 };
 
 use crate::model_service::{ModelService, UserFunction, WireFault};
+
+fn every_case() -> Vec<Case> {
+    let mut cases = cases::all();
+    cases.extend(cases::further());
+    cases
+}
 
 /// Runs the cases of a group whose names contain `filter`, and gives what is printed of them.
 async fn test(function: impl UserFunction, group: &str, filter: &str) -> (Report, String) {
@@ -32,7 +39,7 @@ async fn test(function: impl UserFunction, group: &str, filter: &str) -> (Report
     let service = Service::discover(&running.address()).await.unwrap();
     let mut text = Vec::new();
     let mut printer = Printer::new(&mut text, false);
-    let mut cases = cases::all();
+    let mut cases = every_case();
     cases.retain(|case| case.group == group && case.name.contains(filter));
     let report = Runner::new(&service)
         .patience(patience)
@@ -52,7 +59,7 @@ async fn every_fault_is_told<U: UserFunction>(
     group: &str,
     faults: impl IntoIterator<Item = Told<U>>,
 ) {
-    let mut never_failed: BTreeSet<_> = cases::all()
+    let mut never_failed: BTreeSet<_> = every_case()
         .iter()
         .filter(|case| case.group == group)
         .map(|case| case.name)

@@ -32,6 +32,14 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "HALF")]
     pub(crate) only: Option<Only>,
 
+    /// Run also the cases that the Cloudstate TCK does not have.
+    #[arg(long)]
+    pub(crate) further: bool,
+
+    /// Split and delay everything on its way between the harness and the service.
+    #[arg(long)]
+    pub(crate) rough_link: bool,
+
     /// How to report: for a reader while it runs, or for a program when it has ended.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(crate) format: Format,
@@ -41,7 +49,7 @@ pub(crate) struct Arguments {
     pub(crate) timeout: Duration,
 
     /// List the cases instead of running them.
-    #[arg(long, conflicts_with_all = ["service", "service_command", "format"])]
+    #[arg(long, conflicts_with_all = ["service", "service_command", "rough_link", "format"])]
     pub(crate) list: bool,
 }
 

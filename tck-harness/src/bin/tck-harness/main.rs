@@ -15,11 +15,15 @@ use tck_harness::{
     cases,
     process::{ServiceProcess, StartError},
     report::{Printer, ProgressLine, Report},
+    rough_link::RoughLink,
     runner::{Progress, Runner},
     service::{DiscoveryError, Service},
 };
 
 use arguments::{Arguments, Format};
+
+/// What the pieces and pauses of a rough link follow from: the same in each run.
+const SEED: u64 = 1;
 
 /// Why nothing was tested.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +76,9 @@ async fn main() -> ExitCode {
 /// Whether cases were run, and none failed.
 async fn run(arguments: &Arguments) -> Result<bool, Trouble> {
     let mut cases = cases::all();
+    if arguments.further {
+        cases.extend(cases::further());
+    }
     cases.retain(|case| arguments.select(case));
     if cases.is_empty() {
         return Err(Trouble::NoCase);
@@ -84,6 +91,15 @@ async fn run(arguments: &Arguments) -> Result<bool, Trouble> {
         (Some(address), _) => (None, find(address).await?),
         (None, Some(command)) => started(ServiceProcess::start_command(command).await?),
         (None, None) => started(ServiceProcess::start_program(&own_service()?).await?),
+    };
+    // Closed at the end.
+    let mut link = None;
+    let service = match arguments.rough_link {
+        true => {
+            let rough = RoughLink::to(service.address(), SEED).await?;
+            Service::wait_for(link.insert(rough).address()).await?
+        }
+        false => service,
     };
     let report = test(&service, &cases, arguments).await?;
     let ran = report.passed().next().is_some();

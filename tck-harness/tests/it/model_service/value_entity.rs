@@ -36,12 +36,14 @@ pub(crate) enum Fault {
     EmptyStateAction,
     FailsTheStream,
     FailureKeepsEffects,
+    FailureKeepsState,
     FailureLosesState,
     FailureRestarts,
     FirstActionWins,
     ForwardDropsState,
     ForwardsToItself,
     ForwardWithMetadata,
+    IgnoresStoredState,
     /// Ends the stream where a state is stored.
     RefusesStoredState,
     RepeatsReplies,
@@ -117,7 +119,9 @@ impl Call for Model {
                     if self.has(Fault::RefusesStoredState) {
                         return vec![Said::Completed];
                     }
-                    self.state = Persisted::decode(value.value).unwrap().value;
+                    if !self.has(Fault::IgnoresStoredState) {
+                        self.state = Persisted::decode(value.value).unwrap().value;
+                    }
                 }
                 Vec::new()
             }
@@ -140,6 +144,7 @@ impl Model {
 
     fn process(&mut self, command: &Command) -> Out {
         let request = Request::decode(command.payload.clone().unwrap().value).unwrap();
+        let before = self.state.clone();
         let mut state_action = None;
         let mut side_effects = Vec::new();
         let mut forward = None;
@@ -163,7 +168,12 @@ impl Model {
                 Action::Effect(effect) => {
                     side_effects.push(self.effect(effect.id, effect.synchronous));
                 }
-                Action::Fail(fail) => return self.fail(command.id, fail.message, side_effects),
+                Action::Fail(fail) => {
+                    if !self.has(Fault::FailureKeepsState) {
+                        self.state = before;
+                    }
+                    return self.fail(command.id, fail.message, side_effects);
+                }
             }
         }
         if self.has(Fault::ReversesEffects) {

@@ -8,12 +8,15 @@ use crate::model_service::{
     },
 };
 
+const FURTHER: &str = "further: action";
 const GROUP: &str = "verifying model test: action";
 
 #[tokio::test]
 async fn a_right_service_passes() {
     let (_, text) = super::test(Action { fault: None }, GROUP, "").await;
     assert!(text.ends_with("\n34 passed, 0 failed, 0 skipped\n"));
+    let (_, text) = super::test(Action { fault: None }, FURTHER, "").await;
+    assert!(text.ends_with("\n6 passed, 0 failed, 0 skipped\n"));
 }
 
 #[tokio::test]
@@ -140,6 +143,32 @@ async fn every_fault_is_told() {
     ];
     super::every_fault_is_told(
         GROUP,
+        faults.map(|(fault, case, told)| (Action { fault: Some(fault) }, case, told)),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn further_cases_fail_too() {
+    let faults: [(Fault, _, _); 3] = [
+        (
+            TakesNamesForARequest,
+            "a streamed call without a request ends without a response",
+            "and sent a message instead",
+        ),
+        (
+            FirstRequestAlone,
+            "a streamed call may end behind any request",
+            "- side_effects:",
+        ),
+        (
+            Wire(EndsWithError),
+            "several unary calls are open at once",
+            r#"and failed it with Internal "could not end""#,
+        ),
+    ];
+    super::every_fault_is_told(
+        FURTHER,
         faults.map(|(fault, case, told)| (Action { fault: Some(fault) }, case, told)),
     )
     .await;

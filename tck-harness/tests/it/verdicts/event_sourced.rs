@@ -11,6 +11,7 @@ use crate::model_service::{
     },
 };
 
+const FURTHER: &str = "further: event sourced entity";
 const GROUP: &str = "verifying model test: event sourced entity";
 const NOT_RETAINED: &str =
     "verify failure actions do not retain emitted events (may request entity restart)";
@@ -218,4 +219,31 @@ async fn one_broken_case_does_not_disturb_the_others() {
         ]
     );
     assert_eq!(report.to_string(), "18 passed, 3 failed, 0 skipped");
+}
+
+#[tokio::test]
+async fn further_cases_pass_and_fail_too() {
+    let right = EventSourced {
+        on_failure: Rollback,
+        fault: None,
+    };
+    let (report, _) = super::test(right, FURTHER, "").await;
+    assert_eq!(report.to_string(), "5 passed, 0 failed, 0 skipped");
+    let faults = [
+        (
+            IgnoresEvents,
+            "a stream may end behind any message",
+            r#"-         message: "AB""#,
+        ),
+        (
+            Wire(EndsWithError),
+            "commands of several entities are interleaved",
+            r#"and failed it with Internal "could not end""#,
+        ),
+    ]
+    .map(|(fault, case, told)| {
+        let fault = Some(fault);
+        (EventSourced { fault, ..right }, case, told)
+    });
+    super::every_fault_is_told(FURTHER, faults).await;
 }

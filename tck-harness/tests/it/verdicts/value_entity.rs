@@ -8,12 +8,15 @@ use crate::model_service::{
     },
 };
 
+const FURTHER: &str = "further: entity";
 const GROUP: &str = "verifying model test: entity";
 
 #[tokio::test]
 async fn a_right_service_passes() {
     let (_, text) = super::test(ValueEntity { fault: None }, GROUP, "").await;
     assert!(text.ends_with("\n19 passed, 0 failed, 0 skipped\n"));
+    let (_, text) = super::test(ValueEntity { fault: None }, FURTHER, "").await;
+    assert!(text.ends_with("\n7 passed, 0 failed, 0 skipped\n"));
 }
 
 #[tokio::test]
@@ -114,6 +117,32 @@ async fn every_fault_is_told() {
     ];
     super::every_fault_is_told(
         GROUP,
+        faults.map(|(fault, case, told)| (ValueEntity { fault: Some(fault) }, case, told)),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn faults_that_the_tck_does_not_notice_are_told() {
+    let faults: [(Fault, _, _); 3] = [
+        (
+            FailureKeepsState,
+            "a failure takes back what the command changed",
+            r#"+         message: "B""#,
+        ),
+        (
+            IgnoresStoredState,
+            "the stored state is read",
+            r#"-         message: "A""#,
+        ),
+        (
+            Wire(EndsWithError),
+            "a stream may end behind any message",
+            r#"and failed it with Internal "could not end""#,
+        ),
+    ];
+    super::every_fault_is_told(
+        FURTHER,
         faults.map(|(fault, case, told)| (ValueEntity { fault: Some(fault) }, case, told)),
     )
     .await;

@@ -1,0 +1,18 @@
+//! Cases that the Cloudstate TCK does not have: the same models, used in ways that a busy proxy uses them.
+
+mod action;
+mod event_sourced;
+mod value_entity;
+
+use crate::case::Case;
+
+/// How many entities or calls are open at once.
+const CROWD: usize = 8;
+
+/// The cases of every kind.
+pub(super) fn all() -> Vec<Case> {
+    let mut cases = action::cases();
+    cases.extend(value_entity::cases());
+    cases.extend(event_sourced::cases());
+    cases
+}
