@@ -50,17 +50,24 @@ pub struct Service {
 pub enum EntityKind {
     /// `cloudstate.eventsourced.EventSourced`.
     EventSourced,
+    /// `cloudstate.valueentity.ValueEntity`.
+    Value,
     /// `cloudstate.action.ActionProtocol`.
     Action,
 }
 
 impl EntityKind {
     /// Every kind that is served, as announced in discovery.
-    pub const SUPPORTED: &[&str] = &[version::EVENT_SOURCED, version::ACTION];
+    pub const SUPPORTED: &[&str] = &[
+        version::EVENT_SOURCED,
+        version::VALUE_ENTITY,
+        version::ACTION,
+    ];
 
     fn from_entity_type(entity_type: &str) -> Option<Self> {
         match entity_type {
             version::EVENT_SOURCED => Some(Self::EventSourced),
+            version::VALUE_ENTITY => Some(Self::Value),
             version::ACTION => Some(Self::Action),
             _ => None,
         }
@@ -69,7 +76,7 @@ impl EntityKind {
     /// Whether each call is for one entity, which the request names.
     pub fn is_keyed(self) -> bool {
         match self {
-            Self::EventSourced => true,
+            Self::EventSourced | Self::Value => true,
             Self::Action => false,
         }
     }
@@ -81,6 +88,7 @@ impl EntityKind {
             (Self::EventSourced, _) => {
                 Some("streams, which event-sourced entities cannot: make it unary")
             }
+            (Self::Value, _) => Some("streams, which value entities cannot: make it unary"),
         }
     }
 }

@@ -2,9 +2,11 @@
 //!
 //! Only the hosts below see both sides, the user function and the store.
 
-pub(crate) mod event_sourced;
+mod durable;
+mod event_sourced;
 mod inbox;
 mod respond;
+mod value;
 
 use std::sync::Arc;
 
@@ -15,9 +17,14 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     call::{Call, CallError},
-    catalog::Service,
+    catalog::{EntityKind, Service},
     settings::Settings,
+    store::Store,
+    user_function::UserFunction,
 };
+use durable::DurableHost;
+use event_sourced::EventSourced;
+use value::Value;
 
 pub(crate) use inbox::Inbox;
 pub(crate) use respond::{Abandoned, Respond};
@@ -64,6 +71,48 @@ pub(crate) struct LiveEntities {
     mailboxes: DashMap<ByteString, mpsc::Sender<Envelope>>,
     mailbox_size: usize,
     population: Population,
+}
+
+/// The entities of one service, of whichever kind they are.
+#[derive(Debug)]
+pub(crate) enum Entities {
+    EventSourced(Arc<DurableHost<EventSourced>>),
+    Value(Arc<DurableHost<Value>>),
+}
+
+impl Entities {
+    /// Entities of which none is live yet; `None` for actions, which have none.
+    pub(crate) fn new(
+        live: LiveEntities,
+        user_function: &Arc<dyn UserFunction>,
+        store: &Arc<dyn Store>,
+        settings: &Settings,
+    ) -> Option<Self> {
+        let (user_function, store) = (Arc::clone(user_function), Arc::clone(store));
+        Some(match live.service.kind {
+            EntityKind::EventSourced => Self::EventSourced(Arc::new(DurableHost::new(
+                live,
+                user_function,
+                store,
+                settings,
+            ))),
+            EntityKind::Value => Self::Value(Arc::new(DurableHost::new(
+                live,
+                user_function,
+                store,
+                settings,
+            ))),
+            EntityKind::Action => return None,
+        })
+    }
+
+    /// Hands a command to the entity of this id.
+    pub(crate) fn submit(&self, id: ByteString, envelope: Envelope) {
+        match self {
+            Self::EventSourced(host) => LiveEntities::submit(host, id, envelope),
+            Self::Value(host) => LiveEntities::submit(host, id, envelope),
+        }
+    }
 }
 
 /// How a new live entity is started: what differs between the kinds of entity.

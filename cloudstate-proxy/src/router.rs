@@ -13,10 +13,8 @@ use tonic::Code;
 use crate::{
     action::Actions,
     call::{Answer, Call, CallError, Outcome},
-    catalog::{Catalog, EntityKind, Method, Shape},
-    entity::{
-        Abandoned, Envelope, LiveEntities, Population, Respond, event_sourced::EventSourcedHost,
-    },
+    catalog::{Catalog, Method, Shape},
+    entity::{Abandoned, Entities, Envelope, LiveEntities, Population, Respond},
     settings::Settings,
     store::Store,
     user_function::UserFunction,
@@ -48,8 +46,8 @@ struct Shared {
 /// What handles the calls for a service.
 #[derive(Debug)]
 enum Host {
-    EventSourced(Arc<EventSourcedHost>),
-    Action(Arc<Actions>),
+    Entities(Entities),
+    Actions(Arc<Actions>),
 }
 
 impl Router {
@@ -66,17 +64,10 @@ impl Router {
             .services
             .iter()
             .map(|service| {
-                let live = || LiveEntities::new(Arc::clone(service), settings, population.clone());
-                match service.kind {
-                    EntityKind::EventSourced => {
-                        Host::EventSourced(Arc::new(EventSourcedHost::new(
-                            live(),
-                            Arc::clone(&user_function),
-                            Arc::clone(store),
-                            settings,
-                        )))
-                    }
-                    EntityKind::Action => Host::Action(Arc::clone(&actions)),
+                let live = LiveEntities::new(Arc::clone(service), settings, population.clone());
+                match Entities::new(live, &user_function, store, settings) {
+                    Some(entities) => Host::Entities(entities),
+                    None => Host::Actions(Arc::clone(&actions)),
                 }
             })
             .collect();
@@ -153,19 +144,17 @@ impl Router {
 
     /// Hands the call to its entity or action, and waits for the first outcome.
     async fn invoke(&self, call: Call) -> Result<Outcome, CallError> {
-        let host = match self.host(&call.method) {
-            Host::EventSourced(host) => host,
-            Host::Action(actions) => {
-                return match call.method.shape {
-                    Shape::StreamedIn => actions.streamed_in(call.into()).await,
-                    _ => actions.unary(call).await,
-                };
+        let entities = match (self.host(&call.method), call.method.shape) {
+            (Host::Entities(entities), _) => entities,
+            (Host::Actions(actions), Shape::StreamedIn) => {
+                return actions.streamed_in(call.into()).await;
             }
+            (Host::Actions(actions), _) => return actions.unary(call).await,
         };
         let id = call.method.entity_id(&call.payload)?;
         let (respond, outcome) =
             Respond::new(Arc::clone(&call.method), self.shared.abandoned.clone());
-        LiveEntities::submit(host, id, Envelope { call, respond });
+        entities.submit(id, Envelope { call, respond });
         outcome.await
     }
 

@@ -4,13 +4,13 @@
 //! who may write is settled by the sequence number that a writer says it has seen.
 
 pub mod conformance;
+mod error;
 mod location;
 mod memory;
 mod sqlite;
 
 use std::{
     fmt,
-    path::PathBuf,
     pin::Pin,
     sync::{Arc, OnceLock},
     task::{Context, Poll},
@@ -22,11 +22,12 @@ use cloudstate_protocol::Any;
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
+pub use error::{OpenError, StoreError};
 pub use location::StoreLocation;
 pub use memory::MemoryStore;
 pub use sqlite::{Damage, Dropped, Recovery, SqliteStore};
 
-/// Keeps events and snapshots.
+/// Keeps events and snapshots of entities, and values of others.
 ///
 /// Every engine passes the [`conformance`] suite, which says what is expected in code.
 pub trait Store: Send + Sync + fmt::Debug + 'static {
@@ -34,6 +35,14 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     ///
     /// All events of one append are stored, or none; so is its snapshot.
     fn append(&self, append: Append) -> Commit;
+
+    /// Queues a change of an entity's value, in the order of calls with [`append`](Self::append), and returns at once.
+    /// The future resolves to the value's revision when it is durable.
+    fn put(&self, put: Put) -> Commit;
+
+    /// The value of an entity.
+    fn value(&self, entity: &Arc<EntityRef>)
+    -> BoxFuture<'static, Result<StoredValue, StoreError>>;
 
     /// The newest readable snapshot of an entity.
     fn latest_snapshot(
@@ -146,6 +155,26 @@ pub struct Append {
     pub snapshot: Option<Any>,
 }
 
+/// A change of an entity's value.
+#[derive(Clone, Debug)]
+pub struct Put {
+    /// Whose value it is.
+    pub entity: Arc<EntityRef>,
+    /// The revision that the writer knows; anything else in the store is a conflict. The new one is the next number.
+    pub after: u64,
+    /// The new value; `None` deletes the one that is there.
+    pub value: Option<Any>,
+}
+
+/// The value of an entity.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StoredValue {
+    /// How many changes it has seen; 0 if there never was a value. Deleting is a change.
+    pub revision: u64,
+    /// What was stored; `None` if it was deleted.
+    pub payload: Option<Any>,
+}
+
 /// An event of an entity.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredEvent {
@@ -179,9 +208,10 @@ pub struct JournalEntry {
     pub payload: Any,
 }
 
-/// An append on its way: resolves to the entity's last sequence number once the events are durable.
+/// An append or a change on its way: resolves to the entity's last sequence number, or to the value's revision, once it is
+/// durable.
 ///
-/// Dropping it does not stop the append.
+/// Dropping it does not stop it.
 #[derive(Debug)]
 pub struct Commit(CommitState);
 
@@ -215,110 +245,5 @@ impl Future for Commit {
                 .poll(cx)
                 .map(|result| result.unwrap_or(Err(StoreError::Closed))),
         }
-    }
-}
-
-/// Why the store did not do what it was asked.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum StoreError {
-    /// Somebody else has written to the entity, or the writer has lost count. Nothing was stored.
-    #[error("entity {entity} has {actual} stored events where its writer knows of {expected}")]
-    Conflict {
-        /// Which entity.
-        entity: EntityKey,
-        /// What the writer said.
-        expected: u64,
-        /// What is stored.
-        actual: u64,
-    },
-    /// Too much is waiting to be stored. Nothing was stored.
-    #[error("{waiting} commits already wait for the disk; try again later")]
-    Overloaded {
-        /// How many.
-        waiting: usize,
-    },
-    /// The disk is full, or does not answer. Nothing was stored; it may work later.
-    ///
-    /// One case is not decided: when a sync has failed, the store takes no more appends, and whether the last one is
-    /// stored shows when the store is opened anew.
-    #[error("the store is not available: {reason}")]
-    Unavailable {
-        /// What the engine says.
-        reason: String,
-    },
-    /// What is stored is not what was written.
-    #[error("{} is damaged: {detail}", file.display())]
-    Corrupt {
-        /// The damaged file.
-        file: PathBuf,
-        /// Where, and how it was noticed.
-        detail: String,
-    },
-    /// The store has been closed.
-    #[error("the store is closed")]
-    Closed,
-}
-
-/// Why a store cannot be opened. Nothing was changed.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum OpenError {
-    /// The directory is another process's.
-    #[error("{} is in use{}, or choose another directory", directory.display(), by(.owner))]
-    InUse {
-        /// The directory.
-        directory: PathBuf,
-        /// The process that uses it, as it wrote itself down.
-        owner: Option<u32>,
-    },
-    /// The directory cannot be made, read or written.
-    #[error("{}: cannot {doing}; the store needs a directory that it can write to", path.display())]
-    Io {
-        /// The file or directory.
-        path: PathBuf,
-        /// What was tried.
-        doing: &'static str,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// A later release has written this store.
-    #[error("{} has schema version {found}, and this release knows versions up to {known}; use the release that wrote it, or a later one", file.display())]
-    NewerSchema {
-        /// The database.
-        file: PathBuf,
-        /// Its version.
-        found: i64,
-        /// The newest version that is known here.
-        known: i64,
-    },
-    /// There is a database, and it is something else.
-    #[error("{} is not a journal: {detail}; choose another directory", file.display())]
-    NotAJournal {
-        /// The database.
-        file: PathBuf,
-        /// How it was noticed.
-        detail: String,
-    },
-    /// Events that were acknowledged are not there.
-    #[error("{0}")]
-    Damaged(Box<Damage>),
-    /// SQLite refuses.
-    #[error("{}: {reason}", file.display())]
-    Engine {
-        /// The database.
-        file: PathBuf,
-        /// What SQLite says.
-        reason: String,
-    },
-}
-
-fn by(owner: &Option<u32>) -> String {
-    match owner {
-        Some(pid) if *pid == std::process::id() => {
-            " by this process; close the store that has it first".into()
-        }
-        Some(pid) => format!(" by process {pid}; stop it"),
-        None => " by another process; stop it".into(),
     }
 }

@@ -216,7 +216,11 @@ async fn a_user_function_that_is_late_is_asked_again() {
     );
     assert_eq!(
         asked[1].supported_entity_types,
-        [version::EVENT_SOURCED, version::ACTION]
+        [
+            version::EVENT_SOURCED,
+            version::VALUE_ENTITY,
+            version::ACTION
+        ]
     );
     assert!(late.told.lock().unwrap().is_empty());
 }

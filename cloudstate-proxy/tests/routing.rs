@@ -19,3 +19,5 @@ mod effects;
 mod failures;
 #[path = "routing/lifecycle.rs"]
 mod lifecycle;
+#[path = "routing/unreliable.rs"]
+mod unreliable;

@@ -20,3 +20,5 @@ mod history;
 mod log;
 #[path = "store_damage/pages.rs"]
 mod pages;
+#[path = "store_damage/values.rs"]
+mod values;

@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, future::Future, path::Path, sync::Arc};
 
 use cloudstate_protocol::Any;
 use cloudstate_proxy::store::{
-    Append, EntityKey, EntityRef, MemoryStore, SqliteStore, Store, StoreError, StoredSnapshot,
+    Append, EntityKey, EntityRef, MemoryStore, Put, SqliteStore, Store, StoreError, StoredSnapshot,
+    StoredValue,
 };
 use proptest::prelude::*;
 
@@ -17,6 +18,8 @@ enum Step {
         entity: u8,
         appends: Vec<(usize, bool)>,
     },
+    /// Changes of one entity's value, all queued before the first is awaited; `false` deletes.
+    Put { entity: u8, changes: Vec<bool> },
     /// An append by a writer who is wrong by so many events.
     Conflict { entity: u8, wrong: u64 },
     /// The store is closed and opened again.
@@ -25,7 +28,9 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     let appends = prop::collection::vec((0_usize..5, any::<bool>()), 1..5);
+    let changes = prop::collection::vec(prop::bool::weighted(0.8), 1..5);
     prop_oneof![
+        4 => (0_u8..4, changes).prop_map(|(entity, changes)| Step::Put { entity, changes }),
         8 => (0_u8..4, appends).prop_map(|(entity, appends)| Step::Append { entity, appends }),
         1 => (0_u8..4, 1_u64..9).prop_map(|(entity, wrong)| Step::Conflict { entity, wrong }),
         1 => Just(Step::Reopen),
@@ -37,6 +42,7 @@ fn step() -> impl Strategy<Value = Step> {
 struct Model {
     journal: Vec<(u8, u64, Any)>,
     entities: BTreeMap<u8, (Vec<Any>, Option<StoredSnapshot>)>,
+    values: BTreeMap<u8, StoredValue>,
     written: usize,
 }
 
@@ -73,6 +79,22 @@ impl Model {
         }
     }
 
+    fn put(&mut self, entity: u8, is_update: bool) -> Put {
+        let value = self.values.entry(entity).or_default();
+        let after = value.revision;
+        self.written += 1;
+        value.revision += 1;
+        value.payload = is_update.then(|| Any {
+            type_url: format!("test/{}", self.written % 3).into(),
+            value: format!("value {}", self.written).into(),
+        });
+        Put {
+            entity: reference(entity),
+            after,
+            value: value.payload.clone(),
+        }
+    }
+
     async fn check(&self, store: &dyn Store, page: usize) {
         assert_eq!(store.last_position().await, Ok(self.journal.len() as u64));
         let mut journal = Vec::new();
@@ -86,6 +108,10 @@ impl Model {
             }
         }
         assert_eq!(journal, self.journal);
+        for (&entity, value) in &self.values {
+            let found = store.value(&reference(entity)).await.unwrap();
+            assert_eq!(&found, value);
+        }
         for (&entity, (events, latest)) in &self.entities {
             let all = read(store, entity, 0, page).await;
             assert_eq!(&all, events);
@@ -151,6 +177,19 @@ async fn run(steps: Vec<Step>, page: usize, open: impl Fn() -> Arc<dyn Store>) {
                     assert_eq!(commit.await, Ok(last));
                 }
             }
+            Step::Put { entity, changes } => {
+                let commits: Vec<_> = changes
+                    .into_iter()
+                    .map(|is_update| {
+                        let put = model.put(entity, is_update);
+                        let revision = put.after + 1;
+                        (store.put(put), revision)
+                    })
+                    .collect();
+                for (commit, revision) in commits {
+                    assert_eq!(commit.await, Ok(revision));
+                }
+            }
             Step::Conflict { entity, wrong } => {
                 let actual = model
                     .entities
@@ -163,6 +202,14 @@ async fn run(steps: Vec<Step>, page: usize, open: impl Fn() -> Arc<dyn Store>) {
                     snapshot: Some(Any::default()),
                 };
                 let refused = store.append(append).await;
+                assert!(matches!(refused, Err(StoreError::Conflict { .. })));
+                let revision = model.values.get(&entity).map_or(0, |value| value.revision);
+                let put = Put {
+                    entity: reference(entity),
+                    after: revision + wrong,
+                    value: Some(Any::default()),
+                };
+                let refused = store.put(put).await;
                 assert!(matches!(refused, Err(StoreError::Conflict { .. })));
             }
             Step::Reopen => {

@@ -1,110 +1,132 @@
-//! Event-sourced entities: loads them from the journal, runs their commands, and stores their events.
-
-mod activation;
-mod loading;
-mod unanswered;
+//! Event-sourced entities: their events are replayed, from the newest snapshot on, and what they emit is stored.
 
 use std::sync::Arc;
 
-use bytestring::ByteString;
-
-use super::{Host, Inbox, LiveEntities};
-use crate::{
-    call::CallError,
-    settings::Settings,
-    store::{EntityKey, EntityRef, Store},
-    user_function::UserFunction,
+use cloudstate_protocol::{
+    Any,
+    cloudstate::{
+        Command,
+        eventsourced::{
+            EventSourcedEvent, EventSourcedInit, EventSourcedSnapshot, EventSourcedStreamIn,
+            EventSourcedStreamOut, event_sourced_stream_in::Message as In,
+            event_sourced_stream_out::Message as Out,
+        },
+    },
 };
-use activation::Activation;
-use loading::{LoadError, Snapshot};
 
-/// What runs the event-sourced entities of one service.
+use super::durable::{DurableHost, Heard, Kind, LoadError, Loaded, Loading, Reply, Snapshot};
+use crate::store::{Append, Commit, EntityRef, Store};
+
+/// Events read from the journal at a time, which bounds what a long replay holds in memory.
+const PAGE: usize = 1024;
+
+/// What the proxy knows of a loaded event-sourced entity.
 #[derive(Debug)]
-pub(crate) struct EventSourcedHost {
-    live: LiveEntities,
-    user_function: Arc<dyn UserFunction>,
-    store: Arc<dyn Store>,
-    limits: Limits,
+pub(crate) struct EventSourced {
+    /// Sequence number of the last event handed to the journal, durable or not.
+    sequence: u64,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Limits {
-    passivate_after: std::time::Duration,
-    command_timeout: std::time::Duration,
-}
-
-/// Why an activation is over.
+/// What a reply wants stored.
 #[derive(Debug)]
-enum End {
-    /// Nothing happened for a while; the stream has been closed in good order.
-    Idle,
-    /// The live state is of no use any more and is loaded anew: at once, or with the next command.
-    Reload { at_once: bool },
-    /// The user function could not make use of the snapshot.
-    SnapshotRefused,
-    /// The process is stopping and this entity has finished.
-    Stopped,
+pub(crate) struct Emitted {
+    events: Vec<Any>,
+    snapshot: Option<Any>,
 }
 
-impl EventSourcedHost {
-    pub(crate) fn new(
-        live: LiveEntities,
-        user_function: Arc<dyn UserFunction>,
-        store: Arc<dyn Store>,
-        settings: &Settings,
-    ) -> Self {
-        let limits = Limits {
-            passivate_after: live
-                .service
-                .passivate_after
-                .unwrap_or(settings.passivate_after),
-            command_timeout: settings.command_timeout,
+impl Kind for EventSourced {
+    type In = EventSourcedStreamIn;
+    type Out = EventSourcedStreamOut;
+    type Changes = Emitted;
+
+    const FAILURE: &'static str = "Unexpected entity failure";
+    const TERMINATION: &'static str = "Unexpected entity termination";
+    const RESTARTS: bool = true;
+
+    /// Newest snapshot, then the events after it, page by page as fast as the user function takes them.
+    async fn load(
+        host: &DurableHost<Self>,
+        entity: &Arc<EntityRef>,
+        snapshot: Snapshot,
+    ) -> Result<Loaded<Self>, LoadError> {
+        let stored = match snapshot {
+            Snapshot::Use => host.store.latest_snapshot(entity).await?,
+            Snapshot::Skip => None,
         };
-        Self {
-            live,
-            user_function,
-            store,
-            limits,
-        }
-    }
-}
-
-impl Host for EventSourcedHost {
-    fn live(&self) -> &LiveEntities {
-        &self.live
-    }
-
-    async fn run(self: Arc<Self>, id: ByteString, mut inbox: Inbox) {
-        let persistence_id = Arc::clone(&self.live.service.persistence_id);
-        let entity = Arc::new(EntityRef::new(EntityKey {
-            persistence_id,
-            entity_id: id.clone(),
-        }));
-        let mut snapshot = Snapshot::Use;
+        let mut sequence = stored.as_ref().map_or(0, |stored| stored.sequence);
+        let connection = host.user_function.event_sourced().await?;
+        let mut loading = Loading::<Self>::new(entity, connection, stored.is_some());
+        let init = EventSourcedInit {
+            service_name: host.live.service.name.clone(),
+            entity_id: entity.key().entity_id.to_string(),
+            snapshot: stored.map(|stored| EventSourcedSnapshot {
+                snapshot_sequence: to_wire(stored.sequence),
+                snapshot: Some(stored.payload),
+            }),
+        };
+        loading.tell(message(In::Init(init))).await?;
         loop {
-            let end = match Activation::load(&self, &entity, snapshot).await {
-                Ok(mut activation) => activation.serve(&mut inbox).await,
-                Err(LoadError::SnapshotRefused) => End::SnapshotRefused,
-                Err(LoadError::Failed(error)) => {
-                    tracing::error!(entity = %entity.key(), %error, "the entity cannot be loaded");
-                    inbox.fail_waiting(&CallError::from(error));
-                    End::Reload { at_once: false }
-                }
-            };
-            snapshot = Snapshot::Use;
-            match end {
-                End::Stopped => return,
-                End::Reload { at_once: true } => {}
-                End::SnapshotRefused => {
-                    tracing::warn!(entity = %entity.key(), "the snapshot is not understood; replaying every event");
-                    snapshot = Snapshot::Skip;
-                }
-                End::Idle | End::Reload { at_once: false } => {
-                    if self.live.leave(&id, &inbox) {
-                        return;
-                    }
-                }
+            let page = host.store.events(entity, sequence, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            sequence = last.sequence;
+            for event in page {
+                let event = EventSourcedEvent {
+                    sequence: to_wire(event.sequence),
+                    payload: Some(event.payload),
+                };
+                loading.tell(message(In::Event(event))).await?;
             }
         }
+        loading.done(Self { sequence }).await
     }
+
+    fn command(command: Command) -> EventSourcedStreamIn {
+        message(In::Command(command))
+    }
+
+    fn heard(message: EventSourcedStreamOut) -> Heard<Emitted> {
+        match message.message {
+            Some(Out::Reply(reply)) => Heard::Reply(Reply {
+                command_id: reply.command_id,
+                action: reply.client_action.and_then(|action| action.action),
+                effects: reply.side_effects,
+                changes: Emitted {
+                    events: reply.events,
+                    snapshot: reply.snapshot,
+                },
+            }),
+            Some(Out::Failure(failure)) => Heard::Failure(failure),
+            None => Heard::Nothing,
+        }
+    }
+
+    fn store(
+        &mut self,
+        store: &dyn Store,
+        entity: &Arc<EntityRef>,
+        Emitted { events, snapshot }: Emitted,
+    ) -> Result<Option<Commit>, &'static str> {
+        if events.is_empty() {
+            return Ok(None);
+        }
+        let after = self.sequence;
+        self.sequence += events.len() as u64;
+        Ok(Some(store.append(Append {
+            entity: Arc::clone(entity),
+            after,
+            events,
+            snapshot,
+        })))
+    }
+}
+
+fn message(message: In) -> EventSourcedStreamIn {
+    EventSourcedStreamIn {
+        message: Some(message),
+    }
+}
+
+/// Sequence numbers are `int64` in the protocol.
+fn to_wire(sequence: u64) -> i64 {
+    i64::try_from(sequence).unwrap_or(i64::MAX)
 }

@@ -67,7 +67,7 @@ impl Router {
     }
 
     fn outcomes(&self, call: Call) -> BoxStream<'static, Result<Outcome, CallError>> {
-        if let Host::Action(actions) = self.host(&call.method) {
+        if let Host::Actions(actions) = self.host(&call.method) {
             match call.method.shape {
                 Shape::StreamedOut => return actions.streamed_out(call),
                 Shape::Streamed => return actions.streamed(call.into()),
@@ -85,8 +85,8 @@ impl Router {
         call: StreamedCall,
     ) -> BoxStream<'static, Result<Outcome, CallError>> {
         match (self.host(&call.method), call.method.shape) {
-            (Host::Action(actions), Shape::Streamed) => actions.streamed(call),
-            (Host::Action(actions), Shape::StreamedIn) => {
+            (Host::Actions(actions), Shape::Streamed) => actions.streamed(call),
+            (Host::Actions(actions), Shape::StreamedIn) => {
                 let actions = Arc::clone(actions);
                 async move { actions.streamed_in(call).await }
                     .into_stream()

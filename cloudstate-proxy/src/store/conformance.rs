@@ -17,6 +17,8 @@
     reason = "these are tests: a failure is to panic where it happens"
 )]
 
+pub mod values;
+
 use std::{collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
@@ -52,7 +54,14 @@ pub async fn check(fresh: impl Fn() -> Subject) {
     pipelined_appends(&*(fresh().reopen)()).await;
     payloads(&*(fresh().reopen)()).await;
     snapshot_equals_replay(&*(fresh().reopen)()).await;
+    values::revisions(&*(fresh().reopen)()).await;
+    values::conflicts(&*(fresh().reopen)()).await;
+    values::beside_events(&*(fresh().reopen)()).await;
+    values::concurrent_writers(&(fresh().reopen)()).await;
+    values::pipelined_changes(&*(fresh().reopen)()).await;
+    values::payloads(&*(fresh().reopen)()).await;
     closing(fresh()).await;
+    values::closing(fresh()).await;
 }
 
 /// Events get the sequence numbers behind the one that the writer knows.

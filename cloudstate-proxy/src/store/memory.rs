@@ -9,8 +9,8 @@ use std::{
 use futures_util::{FutureExt, future::BoxFuture};
 
 use super::{
-    Append, Commit, EntityKey, EntityRef, JournalEntry, PAGE_BYTES, Store, StoreError, StoredEvent,
-    StoredSnapshot,
+    Append, Commit, EntityKey, EntityRef, JournalEntry, PAGE_BYTES, Put, Store, StoreError,
+    StoredEvent, StoredSnapshot, StoredValue,
 };
 
 /// A store that keeps everything in memory, and nothing longer than the process.
@@ -32,6 +32,7 @@ struct History {
     /// Indices into the journal.
     events: Vec<usize>,
     snapshot: Option<StoredSnapshot>,
+    value: StoredValue,
 }
 
 impl MemoryStore {
@@ -110,11 +111,43 @@ impl Contents {
         }
         Ok(sequence)
     }
+
+    fn put(&mut self, put: Put) -> Result<u64, StoreError> {
+        if self.closed {
+            return Err(StoreError::Closed);
+        }
+        let key = put.entity.key();
+        let value = &mut self.entities.entry(key.clone()).or_default().value;
+        if value.revision != put.after {
+            return Err(StoreError::Conflict {
+                entity: key.clone(),
+                expected: put.after,
+                actual: value.revision,
+            });
+        }
+        value.revision += 1;
+        value.payload = put.value;
+        Ok(value.revision)
+    }
 }
 
 impl Store for MemoryStore {
     fn append(&self, append: Append) -> Commit {
         Commit::ready(self.contents().append(append))
+    }
+
+    fn put(&self, put: Put) -> Commit {
+        Commit::ready(self.contents().put(put))
+    }
+
+    fn value(
+        &self,
+        entity: &Arc<EntityRef>,
+    ) -> BoxFuture<'static, Result<StoredValue, StoreError>> {
+        self.read(|contents| {
+            let history = contents.entities.get(entity.key());
+            history.map_or_else(StoredValue::default, |history| history.value.clone())
+        })
     }
 
     fn latest_snapshot(

@@ -1,13 +1,13 @@
 //! The embedded journal: SQLite in a directory of its own.
 //!
 //! ```text
-//! journal.db       the database; `journal` is a view made for reading it with `sqlite3`
+//! journal.db       the database; `journal` and `state` are views made for reading it with `sqlite3`
 //! journal.db-wal   what has been committed since the last checkpoint
-//! journal.mark     the position of the last acknowledged event
+//! journal.mark     how much has been acknowledged: events and changes of values
 //! lock             held while a process uses the directory; its content is the number of the last such process
 //! ```
 //!
-//! One thread writes. Appends that wait at the same moment become one transaction, and so share one sync. Reads have
+//! One thread writes. Whatever waits at the same moment becomes one transaction, and so shares one sync. Reads have
 //! connections of their own and see what is committed.
 //!
 //! SQLite forgets everything after a damaged frame of its write-ahead log without a word. Opening therefore looks for
@@ -25,6 +25,7 @@ mod report;
 mod schema;
 mod tables;
 mod wal;
+mod write;
 mod writer;
 
 use std::{
@@ -37,10 +38,11 @@ use std::{
 use futures_util::{FutureExt, future::BoxFuture};
 
 use super::{
-    Append, Commit, EntityRef, JournalEntry, OpenError, Store, StoreError, StoredEvent,
-    StoredSnapshot,
+    Append, Commit, EntityRef, JournalEntry, OpenError, Put, Store, StoreError, StoredEvent,
+    StoredSnapshot, StoredValue,
 };
 use reader::Reader;
+use write::Write;
 use writer::Writer;
 
 pub use report::{Damage, Dropped, Recovery};
@@ -68,13 +70,7 @@ impl SqliteStore {
         recovered.recovery.log();
         let file = recovery::database(directory);
         let connection = schema::open(&file)?;
-        let writer = Writer::start(
-            connection,
-            &file,
-            recovered.mark,
-            recovered.last_position,
-            lock,
-        )?;
+        let writer = Writer::start(connection, &file, recovered.mark, recovered.stored, lock)?;
         let reader = Arc::new(Reader::new(file));
         Ok(Self {
             directory: directory.to_owned(),
@@ -92,7 +88,19 @@ impl SqliteStore {
 
 impl Store for SqliteStore {
     fn append(&self, append: Append) -> Commit {
-        self.writer.append(append)
+        self.writer.write(Write::Append(append))
+    }
+
+    fn put(&self, put: Put) -> Commit {
+        self.writer.write(Write::Put(put))
+    }
+
+    fn value(
+        &self,
+        entity: &Arc<EntityRef>,
+    ) -> BoxFuture<'static, Result<StoredValue, StoreError>> {
+        let entity = Arc::clone(entity);
+        Reader::run(&self.reader, move |connection| connection.value(&entity)).boxed()
     }
 
     fn latest_snapshot(

@@ -11,16 +11,14 @@ use cloudstate_protocol::cloudstate::{
         event_sourced_stream_in::Message as In, event_sourced_stream_out::Message as Out,
     },
 };
-use cloudstate_proxy::store::{
-    Append, Commit, EntityRef, JournalEntry, MemoryStore, Store, StoreError, StoredEvent,
-    StoredSnapshot,
-};
-use futures_util::future::{BoxFuture, join_all};
+use cloudstate_proxy::store::{MemoryStore, Store};
+use futures_util::future::join_all;
 use tonic::Code;
 
 use crate::{
     bench::{Bench, call},
     scripted::{Say, event, refusal, reply, text_of},
+    unreliable::Unreliable,
 };
 
 /// Does what a command's text says; anything else is stored.
@@ -221,13 +219,10 @@ async fn events_that_are_not_understood_fail_commands_without_losing_them() {
 
 #[tokio::test]
 async fn when_the_store_fails_everybody_is_told_and_the_entity_is_loaded_anew() {
-    let store = Arc::new(Unreliable {
-        inner: MemoryStore::new(),
-        failing: AtomicUsize::new(0),
-    });
+    let store = Arc::new(Unreliable::default());
     let mut bench = Bench::with_store(60_000, &[], Arc::clone(&store) as Arc<dyn Store>, obedient);
     bench.add("a", "x").await.unwrap();
-    store.failing.store(1, Ordering::Relaxed);
+    store.fail(1);
     let error = bench.add("a", "lost").await.unwrap_err();
     assert_eq!(error.code(), Code::Unavailable);
     assert!(error.message().contains("the disk is full"), "{error}");
@@ -244,63 +239,4 @@ async fn when_the_store_fails_everybody_is_told_and_the_entity_is_loaded_anew() 
             "command 1 y",
         ])
         .await;
-}
-
-/// Refuses as many appends as it is told to.
-#[derive(Debug)]
-struct Unreliable {
-    inner: MemoryStore,
-    failing: AtomicUsize,
-}
-
-impl Store for Unreliable {
-    fn append(&self, append: Append) -> Commit {
-        let fails = self
-            .failing
-            .try_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-                left.checked_sub(1)
-            });
-        match fails {
-            Ok(_) => Commit::ready(Err(StoreError::Unavailable {
-                reason: "the disk is full".into(),
-            })),
-            Err(_) => self.inner.append(append),
-        }
-    }
-
-    fn latest_snapshot(
-        &self,
-        entity: &Arc<EntityRef>,
-    ) -> BoxFuture<'static, Result<Option<StoredSnapshot>, StoreError>> {
-        self.inner.latest_snapshot(entity)
-    }
-
-    fn events(
-        &self,
-        entity: &Arc<EntityRef>,
-        after: u64,
-        limit: usize,
-    ) -> BoxFuture<'static, Result<Vec<StoredEvent>, StoreError>> {
-        self.inner.events(entity, after, limit)
-    }
-
-    fn journal(
-        &self,
-        after: u64,
-        limit: usize,
-    ) -> BoxFuture<'static, Result<Vec<JournalEntry>, StoreError>> {
-        self.inner.journal(after, limit)
-    }
-
-    fn last_position(&self) -> BoxFuture<'static, Result<u64, StoreError>> {
-        self.inner.last_position()
-    }
-
-    fn describe(&self) -> String {
-        self.inner.describe()
-    }
-
-    fn close(&self) -> BoxFuture<'static, Result<(), StoreError>> {
-        self.inner.close()
-    }
 }

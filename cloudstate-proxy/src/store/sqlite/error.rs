@@ -20,6 +20,7 @@ pub(super) fn open_error(file: &Path, error: &Error) -> OpenError {
             offset: None,
             detail: reason,
             missing: None,
+            missing_changes: 0,
             expendable: &[],
         })),
         _ => OpenError::Engine { file, reason },

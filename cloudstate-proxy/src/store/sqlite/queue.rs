@@ -7,13 +7,13 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use super::lock::Lock;
-use crate::store::{Append, Commit, StoreError};
+use super::{lock::Lock, write::Write};
+use crate::store::{Commit, StoreError};
 
-/// Appends that may wait for the disk, and the bytes of their payloads.
+/// Writes that may wait for the disk, and the bytes of their payloads.
 const CAPACITY: usize = 65_536;
 const CAPACITY_BYTES: usize = 256 << 20;
-/// Appends that share a transaction at most, and the bytes after which it is full, so that a burst does not make one
+/// Writes that share a transaction at most, and the bytes after which it is full, so that a burst does not make one
 /// that takes seconds.
 const GROUP: usize = 4096;
 const GROUP_BYTES: usize = 32 << 20;
@@ -42,10 +42,10 @@ struct State {
     failed: Option<StoreError>,
 }
 
-/// An append and who waits for it.
+/// A write and who waits for it.
 #[derive(Debug)]
 pub(super) struct Pending {
-    pub(super) append: Append,
+    pub(super) write: Write,
     bytes: usize,
     respond: oneshot::Sender<Answer>,
 }
@@ -58,8 +58,8 @@ impl Pending {
 }
 
 impl Queue {
-    /// Adds an append, unless it must be refused.
-    pub(super) fn push(&self, append: Append) -> Commit {
+    /// Adds a write, unless it must be refused.
+    pub(super) fn push(&self, write: Write) -> Commit {
         let mut state = self.state();
         if let Some(error) = &state.failed {
             return Commit::ready(Err(error.clone()));
@@ -68,8 +68,7 @@ impl Queue {
             return Commit::ready(Err(StoreError::Closed));
         }
         let waiting = state.waiting.len();
-        let bytes = append.events.iter().chain(&append.snapshot);
-        let bytes = bytes.map(|payload| payload.value.len()).sum();
+        let bytes = write.size();
         // What is larger than all room is taken when there is nothing else.
         if waiting >= CAPACITY || waiting > 0 && state.bytes + bytes > CAPACITY_BYTES {
             return Commit::ready(Err(StoreError::Overloaded { waiting }));
@@ -77,7 +76,7 @@ impl Queue {
         let (respond, answer) = oneshot::channel();
         state.bytes += bytes;
         state.waiting.push(Pending {
-            append,
+            write,
             bytes,
             respond,
         });
@@ -184,15 +183,15 @@ mod tests {
 
     use cloudstate_protocol::Any;
 
-    use super::{CAPACITY_BYTES, GROUP_BYTES, Queue, Running};
+    use super::{CAPACITY_BYTES, GROUP_BYTES, Queue, Running, Write};
     use crate::store::{Append, EntityKey, EntityRef, StoreError};
 
-    fn append(bytes: usize) -> Append {
+    fn append(bytes: usize) -> Write {
         let key = EntityKey {
             persistence_id: "test".into(),
             entity_id: "one".into(),
         };
-        Append {
+        Write::Append(Append {
             entity: Arc::new(EntityRef::new(key)),
             after: 0,
             events: vec![Any {
@@ -200,7 +199,7 @@ mod tests {
                 value: vec![0; bytes].into(),
             }],
             snapshot: None,
-        }
+        })
     }
 
     #[tokio::test]

@@ -1,5 +1,7 @@
 //! Reading, on connections of its own and on threads that may block.
 
+mod values;
+
 use std::{
     collections::HashMap,
     path::PathBuf,
@@ -208,7 +210,10 @@ impl ReadConnection {
             .last_sequence(number)
             .map_err(|error| self.failed(&error))?;
         if last == 0 {
-            // An entity gets its number with its first event.
+            // An entity gets its number with its first event or value.
+            if self.has_value(number)? {
+                return Ok(events);
+            }
             return Err(self.corrupt(format!(
                 "index event_of_entity: the events of entity {} are not found",
                 entity.key()

@@ -11,7 +11,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 
 use super::{
     error::open_error,
-    mark::{Mark, Marked},
+    mark::{Extent, Mark, Marked},
     report::{Damage, Dropped, MARK, Recovery},
     schema, sync_directory, wal,
 };
@@ -26,7 +26,7 @@ const LOG: &str = "journal.db-wal";
 pub(super) struct Recovered {
     pub(super) recovery: Recovery,
     pub(super) mark: Mark,
-    pub(super) last_position: u64,
+    pub(super) stored: Extent,
 }
 
 pub(super) fn database(directory: &Path) -> PathBuf {
@@ -55,9 +55,9 @@ pub(super) fn recover(directory: &Path) -> Result<Recovered, OpenError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
         Err(error) => return Err(io(&database, "read")(error)),
     };
-    let last_position = match size {
-        0 => 0,
-        _ => last_position(&database, &scan, marked)?,
+    let stored = match size {
+        0 => Extent::default(),
+        _ => stored(&database, &scan, marked)?,
     };
     let found = Found {
         database: &database,
@@ -65,7 +65,7 @@ pub(super) fn recover(directory: &Path) -> Result<Recovered, OpenError> {
         mark: &mark,
         scan: &scan,
         marked,
-        last_position,
+        stored,
     };
     if let Some(damage) = found.damage(size == 0) {
         return Err(OpenError::Damaged(Box::new(damage)));
@@ -86,26 +86,27 @@ pub(super) fn recover(directory: &Path) -> Result<Recovered, OpenError> {
     let mut handle = Mark::open(&mark).map_err(io(&mark, "open for writing"))?;
     // Both slots, so that whatever they held before is gone.
     for _ in 0..2 {
-        handle.write(last_position).map_err(io(&mark, "write"))?;
+        handle.write(stored).map_err(io(&mark, "write"))?;
     }
     handle.sync().map_err(io(&mark, "sync"))?;
     sync_directory(directory).map_err(io(directory, "sync"))?;
     Ok(Recovered {
         recovery: Recovery {
             dropped: found.dropped(),
-            unmarked: marked == Marked::Absent && last_position > 0,
+            unmarked: marked == Marked::Absent && stored > Extent::default(),
         },
         mark: handle,
-        last_position,
+        stored,
     })
 }
 
-/// The position of the last event that SQLite finds, without letting it change a file.
-fn last_position(database: &Path, scan: &wal::Scan, marked: Marked) -> Result<u64, OpenError> {
+/// What SQLite finds, without letting it change a file.
+fn stored(database: &Path, scan: &wal::Scan, marked: Marked) -> Result<Extent, OpenError> {
     let engine = |error: rusqlite::Error| open_error(database, &error);
     let connection = inspect(database, scan.len > 0).map_err(engine)?;
-    if schema::version(&connection, database)? == 0 {
-        return Ok(0);
+    let version = schema::version(&connection, database)?;
+    if version == 0 {
+        return Ok(Extent::default());
     }
     let damaged = |detail| {
         Err(OpenError::Damaged(Box::new(Damage {
@@ -113,6 +114,7 @@ fn last_position(database: &Path, scan: &wal::Scan, marked: Marked) -> Result<u6
             offset: None,
             detail,
             missing: None,
+            missing_changes: 0,
             expendable: &[],
         })))
     };
@@ -132,6 +134,13 @@ fn last_position(database: &Path, scan: &wal::Scan, marked: Marked) -> Result<u6
             "of the {expected} events from position {first} on, {found} are there"
         ));
     }
+    let changes = if version < schema::WITH_VALUES {
+        0
+    } else {
+        number("SELECT count FROM value_changes")
+            .map_err(engine)?
+            .unwrap_or(0)
+    };
     if marked == Marked::Absent && scan.broken.is_some() {
         // Somebody wants to go on with what is left. If parts of the damaged log had been moved to the database
         // already, what is left does not fit together.
@@ -144,7 +153,10 @@ fn last_position(database: &Path, scan: &wal::Scan, marked: Marked) -> Result<u6
             ));
         }
     }
-    Ok(last)
+    Ok(Extent {
+        position: last,
+        changes,
+    })
 }
 
 /// Opens the database such that neither reading nor closing changes, makes or removes a file.
@@ -185,15 +197,15 @@ struct Found<'a> {
     mark: &'a Path,
     scan: &'a wal::Scan,
     marked: Marked,
-    last_position: u64,
+    stored: Extent,
 }
 
 impl Found<'_> {
     /// Why the store may not be opened.
     fn damage(&self, empty: bool) -> Option<Damage> {
         let acknowledged = match self.marked {
-            Marked::At(position) => position,
-            Marked::Absent => 0,
+            Marked::At(extent) => extent,
+            Marked::Absent => Extent::default(),
             Marked::Unreadable => {
                 return Some(Damage {
                     file: self.mark.to_owned(),
@@ -201,19 +213,24 @@ impl Found<'_> {
                     detail: "neither of its two records can be read, so that nobody knows whether events are missing"
                         .into(),
                     missing: None,
+                    missing_changes: 0,
                     expendable: &[MARK],
                 });
             }
         };
-        let missing =
-            (self.last_position < acknowledged).then(|| self.last_position + 1..=acknowledged);
+        let last_position = self.stored.position;
+        let missing = (last_position < acknowledged.position)
+            .then(|| last_position + 1..=acknowledged.position);
+        let missing_changes = acknowledged.changes.saturating_sub(self.stored.changes);
+        let is_missing = missing.is_some() || missing_changes > 0;
         // SQLite would delete a log that has lost its database.
-        if empty && (missing.is_some() || self.scan.has_commit) {
+        if empty && (is_missing || self.scan.has_commit) {
             return Some(Damage {
                 file: self.database.to_owned(),
                 offset: None,
                 detail: "there is no database".into(),
                 missing,
+                missing_changes,
                 expendable: if self.scan.len > 0 {
                     &[MARK, LOG]
                 } else {
@@ -222,7 +239,7 @@ impl Found<'_> {
             });
         }
         let synced = self.scan.broken.is_some_and(|broken| broken.synced);
-        if missing.is_none() && !(synced && self.marked != Marked::Absent) {
+        if !(is_missing || synced && self.marked != Marked::Absent) {
             return None;
         }
         let (offset, detail) = match (self.scan.broken, self.scan.len) {
@@ -237,9 +254,8 @@ impl Found<'_> {
             (None, 0) => (
                 None,
                 format!(
-                    "the database ends at position {}, and there is no log that goes on; the log is lost, or the \
-                     database is an older copy",
-                    self.last_position
+                    "the database ends at position {last_position}, and there is no log that goes on; the log is \
+                     lost, or the database is an older copy"
                 ),
             ),
             (None, len) => (
@@ -252,6 +268,7 @@ impl Found<'_> {
             offset,
             detail,
             missing,
+            missing_changes,
             expendable: &[MARK],
         })
     }
@@ -262,9 +279,9 @@ impl Found<'_> {
             file: self.log.to_owned(),
             offset: self.scan.committed,
             bytes: self.scan.unused,
-            last_position: self.last_position,
+            last_position: self.stored.position,
             acknowledged: match self.marked {
-                Marked::At(position) => Some(position),
+                Marked::At(extent) => Some(extent.position),
                 Marked::Absent | Marked::Unreadable => None,
             },
         })

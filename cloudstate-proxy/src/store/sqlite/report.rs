@@ -11,7 +11,7 @@ pub(super) const MARK: &str = "journal.mark";
 pub struct Recovery {
     /// The end of the write-ahead log that belongs to no commit, as a process leaves it that dies while it writes.
     pub dropped: Option<Dropped>,
-    /// There are events and no `journal.mark`, so that events missing at the end would not have been noticed.
+    /// There is something and no `journal.mark`, so that what is missing at the end would not have been noticed.
     pub unmarked: bool,
 }
 
@@ -31,7 +31,7 @@ pub struct Dropped {
     pub acknowledged: Option<u64>,
 }
 
-/// Acknowledged events that are not there, or a file that cannot be trusted to hold them.
+/// Acknowledged events or values that are not there, or a file that cannot be trusted to hold them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {
     /// The damaged or missing file.
@@ -42,6 +42,8 @@ pub struct Damage {
     pub detail: String,
     /// Positions of the events that are missing, if that is known.
     pub missing: Option<RangeInclusive<u64>>,
+    /// How many changes of values are missing, as far as that is known.
+    pub missing_changes: u64,
     /// Names of the files without which the store opens, with what is left of it; none if there is no such way.
     pub expendable: &'static [&'static str],
 }
@@ -54,7 +56,7 @@ impl Recovery {
         }
         if self.unmarked {
             tracing::warn!(
-                "there is no journal.mark beside the journal: if events are missing at its end, nobody can tell"
+                "there is no journal.mark beside the journal: if something is missing at its end, nobody can tell"
             );
         }
     }
@@ -101,6 +103,14 @@ impl fmt::Display for Damage {
                     "; {count} acknowledged events are missing, positions {first} to {last}"
                 )?;
             }
+        }
+        match self.missing_changes {
+            0 => {}
+            1 => f.write_str("; the last acknowledged change of a value is missing")?,
+            count => write!(
+                f,
+                "; the last {count} acknowledged changes of values are missing"
+            )?,
         }
         f.write_str(". Nothing was changed. Restore the directory from a backup")?;
         if !self.expendable.is_empty() {

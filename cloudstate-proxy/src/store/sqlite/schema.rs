@@ -54,7 +54,36 @@ const STEPS: &[&str] = &["
         FROM event
         JOIN entity ON entity.id = event.entity
         JOIN payload_type ON payload_type.id = event.type;
+", "
+    -- Of value entities. A deleted value leaves its row, without a type: whoever knows an earlier revision is refused.
+    CREATE TABLE value (
+        entity   INTEGER PRIMARY KEY,
+        revision INTEGER NOT NULL,          -- from 1, one more with each change
+        type     INTEGER,
+        payload  BLOB NOT NULL,
+        time     INTEGER NOT NULL,
+        checksum INTEGER NOT NULL
+    ) STRICT;
+
+    -- One row: how many changes of values there have been, by which missing ones are noticed.
+    CREATE TABLE value_changes (
+        id    INTEGER PRIMARY KEY CHECK (id = 1),
+        count INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO value_changes VALUES (1, 0);
+
+    -- For people.
+    CREATE VIEW state AS
+        SELECT entity.persistence_id, entity.entity_id, value.revision,
+               strftime('%Y-%m-%dT%H:%M:%fZ', value.time / 1e6, 'unixepoch') AS time,
+               payload_type.url AS type, length(value.payload) AS bytes
+        FROM value
+        JOIN entity ON entity.id = value.entity
+        LEFT JOIN payload_type ON payload_type.id = value.type;
 "];
+
+/// The schema from which on there are values.
+pub(super) const WITH_VALUES: usize = 2;
 
 /// Opens the database for writing, making or migrating it first.
 pub(super) fn open(file: &Path) -> Result<Connection, OpenError> {

@@ -6,20 +6,35 @@ use bytestring::ByteString;
 use cloudstate_protocol::Any;
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
-use super::{queue::Answer, record};
-use crate::store::{Append, EntityKey, EntityRef, StoreError};
+use super::{mark::Extent, queue::Answer, record};
+use crate::store::{Append, EntityKey, EntityRef, Put, StoreError};
 
-/// Entities whose last sequence number is remembered.
+/// Entities whose last sequence number is remembered, and those whose revision is.
 const REMEMBERED: usize = 100_000;
 /// Types that are remembered. A service has few.
 pub(super) const REMEMBERED_TYPES: usize = 10_000;
 
+/// What has been read from the tables or written to them, so that it need not be read again.
+#[derive(Debug, Default)]
+pub(super) struct Remembered {
+    /// Last sequence number by entity.
+    sequences: HashMap<i64, u64>,
+    /// Revision of the value by entity.
+    revisions: HashMap<i64, u64>,
+    types: HashMap<ByteString, i64>,
+}
+
+impl Remembered {
+    pub(super) fn forget(&mut self) {
+        *self = Self::default();
+    }
+}
+
 /// The tables within one transaction.
 pub(super) struct Tables<'a> {
     pub(super) transaction: &'a Transaction<'a>,
-    pub(super) last_position: &'a mut u64,
-    pub(super) sequences: &'a mut HashMap<i64, u64>,
-    pub(super) types: &'a mut HashMap<ByteString, i64>,
+    pub(super) stored: &'a mut Extent,
+    pub(super) remembered: &'a mut Remembered,
     pub(super) time: i64,
 }
 
@@ -65,11 +80,52 @@ impl Tables<'_> {
         if let Some(snapshot) = &append.snapshot {
             self.snapshot(number, append.entity.key(), sequence, snapshot)?;
         }
-        if self.sequences.len() >= REMEMBERED {
-            self.sequences.clear();
-        }
-        self.sequences.insert(number, sequence);
+        remember(&mut self.remembered.sequences, number, sequence);
         Ok(Ok(sequence))
+    }
+
+    /// Stores a change of a value, or says what it conflicts with; otherwise like [`append`](Self::append).
+    pub(super) fn put(
+        &mut self,
+        put: &Put,
+        numbers: &mut Vec<(Arc<EntityRef>, i64)>,
+    ) -> rusqlite::Result<Answer> {
+        let known = match put.entity.number() {
+            Some(number) => Some(number),
+            None => self.find(&put.entity)?,
+        };
+        let actual = match known {
+            Some(number) => self.revision(number)?,
+            None => 0,
+        };
+        if actual != put.after {
+            let (entity, expected) = (put.entity.key().clone(), put.after);
+            return Ok(Err(StoreError::Conflict {
+                entity,
+                expected,
+                actual,
+            }));
+        }
+        let number = match known {
+            Some(number) => number,
+            None => self.insert(&put.entity)?,
+        };
+        if put.entity.number().is_none() {
+            numbers.push((Arc::clone(&put.entity), number));
+        }
+        let revision = actual + 1;
+        self.value(number, put.entity.key(), revision, put.value.as_ref())?;
+        self.stored.changes += 1;
+        remember(&mut self.remembered.revisions, number, revision);
+        Ok(Ok(revision))
+    }
+
+    /// Writes down how many changes of values there have been; once for all changes of a transaction.
+    pub(super) fn count_changes(&self) -> rusqlite::Result<()> {
+        self.transaction
+            .prepare_cached("UPDATE value_changes SET count = ?1")?
+            .execute([self.stored.changes])?;
+        Ok(())
     }
 
     fn find(&self, entity: &EntityRef) -> rusqlite::Result<Option<i64>> {
@@ -84,12 +140,24 @@ impl Tables<'_> {
     }
 
     fn sequence(&self, number: i64) -> rusqlite::Result<u64> {
-        if let Some(&sequence) = self.sequences.get(&number) {
+        if let Some(&sequence) = self.remembered.sequences.get(&number) {
             return Ok(sequence);
         }
         self.transaction
             .prepare_cached("SELECT coalesce(max(sequence), 0) FROM event WHERE entity = ?1")?
             .query_row([number], |row| row.get(0))
+    }
+
+    fn revision(&self, number: i64) -> rusqlite::Result<u64> {
+        if let Some(&revision) = self.remembered.revisions.get(&number) {
+            return Ok(revision);
+        }
+        let found = self
+            .transaction
+            .prepare_cached("SELECT revision FROM value WHERE entity = ?1")?
+            .query_row([number], |row| row.get(0))
+            .optional()?;
+        Ok(found.unwrap_or(0))
     }
 
     fn event(
@@ -100,7 +168,7 @@ impl Tables<'_> {
         event: &Any,
     ) -> rusqlite::Result<()> {
         let payload_type = self.payload_type(&event.type_url)?;
-        *self.last_position += 1;
+        self.stored.position += 1;
         let checksum = record::checksum(entity, sequence, &event.type_url, &event.value);
         self.transaction
             .prepare_cached(
@@ -108,7 +176,7 @@ impl Tables<'_> {
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?
             .execute((
-                *self.last_position,
+                self.stored.position,
                 number,
                 sequence,
                 payload_type,
@@ -144,8 +212,30 @@ impl Tables<'_> {
         Ok(())
     }
 
+    fn value(
+        &mut self,
+        number: i64,
+        entity: &EntityKey,
+        revision: u64,
+        value: Option<&Any>,
+    ) -> rusqlite::Result<()> {
+        let (type_url, payload) =
+            value.map_or(("", &[][..]), |value| (&*value.type_url, &*value.value));
+        let payload_type = value
+            .map(|value| self.payload_type(&value.type_url))
+            .transpose()?;
+        let checksum = record::checksum(entity, revision, type_url, payload);
+        self.transaction
+            .prepare_cached(
+                "INSERT OR REPLACE INTO value (entity, revision, type, payload, time, checksum)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute((number, revision, payload_type, payload, self.time, checksum))?;
+        Ok(())
+    }
+
     fn payload_type(&mut self, url: &ByteString) -> rusqlite::Result<i64> {
-        if let Some(&number) = self.types.get(url) {
+        if let Some(&number) = self.remembered.types.get(url) {
             return Ok(number);
         }
         let found = self
@@ -160,16 +250,24 @@ impl Tables<'_> {
                 .prepare_cached("INSERT INTO payload_type (url) VALUES (?1)")?
                 .insert([&**url])?,
         };
-        if self.types.len() >= REMEMBERED_TYPES {
-            self.types.clear();
+        let types = &mut self.remembered.types;
+        if types.len() >= REMEMBERED_TYPES {
+            types.clear();
         }
         // A copy of its own: a slice would keep the request that it arrived in.
-        self.types.insert(ByteString::from(url.to_string()), number);
+        types.insert(ByteString::from(url.to_string()), number);
         Ok(number)
     }
 }
 
-/// The number of an entity that has events.
+fn remember(counts: &mut HashMap<i64, u64>, number: i64, count: u64) {
+    if counts.len() >= REMEMBERED {
+        counts.clear();
+    }
+    counts.insert(number, count);
+}
+
+/// The number of an entity that has events or a value.
 pub(super) fn find_entity(
     connection: &Connection,
     entity: &EntityRef,

@@ -1,24 +1,24 @@
 //! The thread that writes: whatever waits becomes one transaction, with one sync for all.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     path::{Path, PathBuf},
     sync::Arc,
     thread,
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use bytestring::ByteString;
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, ffi};
 
 use super::{
     error::{is_damage, store_error},
     lock::Lock,
-    mark::Mark,
+    mark::{Extent, Mark},
     queue::{Answer, Pending, Queue, Running},
-    tables::Tables,
+    tables::{Remembered, Tables},
+    write::Write,
 };
-use crate::store::{Append, Commit, EntityKey, EntityRef, OpenError, StoreError};
+use crate::store::{Commit, EntityKey, EntityRef, OpenError, StoreError};
 
 /// Entities that are remembered to have met damage.
 const SUSPECTS: usize = 1024;
@@ -35,7 +35,7 @@ impl Writer {
         connection: Connection,
         file: &Path,
         mark: Mark,
-        last_position: u64,
+        stored: Extent,
         lock: Lock,
     ) -> Result<Self, OpenError> {
         let queue = Arc::new(Queue::default());
@@ -43,9 +43,8 @@ impl Writer {
             connection,
             file: file.to_owned(),
             mark,
-            last_position,
-            sequences: HashMap::new(),
-            types: HashMap::new(),
+            stored,
+            remembered: Remembered::default(),
             suspects: HashSet::new(),
         };
         let running = Running {
@@ -63,8 +62,8 @@ impl Writer {
         Ok(Self { queue })
     }
 
-    pub(super) fn append(&self, append: Append) -> Commit {
-        self.queue.push(append)
+    pub(super) fn write(&self, write: Write) -> Commit {
+        self.queue.push(write)
     }
 
     /// Writes what waits, then lets go of the files.
@@ -98,10 +97,8 @@ struct Journal {
     connection: Connection,
     file: PathBuf,
     mark: Mark,
-    last_position: u64,
-    /// Last sequence number by entity.
-    sequences: HashMap<i64, u64>,
-    types: HashMap<ByteString, i64>,
+    stored: Extent,
+    remembered: Remembered,
     /// Entities that have met damage. They get transactions of their own, so that each new attempt of theirs does not
     /// take everybody else's transaction apart again.
     suspects: HashSet<EntityKey>,
@@ -152,7 +149,7 @@ impl Journal {
 
     /// One transaction. Leaves the group as it was if one of its members turns out to have to go alone.
     fn commit_once(&mut self, group: &mut Vec<Pending>) -> Result<(), StoreError> {
-        let before = self.last_position;
+        let before = self.stored;
         let Failed { error, culprit } = match self.store(group) {
             Ok(stored) => {
                 self.believe(before, group, stored);
@@ -161,26 +158,24 @@ impl Journal {
             Err(failed) => failed,
         };
         // What was learnt inside the transaction went with it.
-        self.last_position = before;
-        self.sequences.clear();
-        self.types.clear();
+        self.stored = before;
+        self.remembered.forget();
         if let Some(index) = culprit
             && group.len() > 1
         {
             if self.suspects.len() >= SUSPECTS {
                 self.suspects.clear();
             }
-            let key = group[index].append.entity.key();
+            let key = group[index].write.entity().key();
             self.suspects.insert(key.clone());
             return Ok(());
         }
-        if let [Pending { append, .. }] = &mut **group
+        if let [Pending { write, .. }] = &mut **group
             && is_damage(&error)
-            && !append.events.is_empty()
-            && append.snapshot.take().is_some()
+            && write.take_snapshot().is_some()
         {
             // Perhaps it is only the snapshot that has no place; it can be done without.
-            tracing::warn!(%error, entity = %append.entity.key(), "events are stored without their snapshot");
+            tracing::warn!(%error, entity = %write.entity().key(), "events are stored without their snapshot");
             return self.commit_once(group);
         }
         let failure = store_error(&self.file, &error);
@@ -197,11 +192,11 @@ impl Journal {
     }
 
     /// The group is durable: moves the mark, then answers.
-    fn believe(&mut self, before: u64, group: &mut Vec<Pending>, stored: Group) {
-        if self.last_position > before
-            && let Err(error) = self.mark.write(self.last_position)
+    fn believe(&mut self, before: Extent, group: &mut Vec<Pending>, stored: Group) {
+        if self.stored > before
+            && let Err(error) = self.mark.write(self.stored)
         {
-            // The events are safe; only a later loss of them would go unnoticed.
+            // What is stored is safe; only a later loss of them would go unnoticed.
             tracing::warn!(%error, "journal.mark could not be written");
         }
         for (entity, number) in stored.numbers {
@@ -214,25 +209,31 @@ impl Journal {
 
     fn goes_alone(&self, pending: &Pending) -> bool {
         // Nearly always nobody does, and there is nothing to hash.
-        !self.suspects.is_empty() && self.suspects.contains(pending.append.entity.key())
+        !self.suspects.is_empty() && self.suspects.contains(pending.write.entity().key())
     }
 
     fn store(&mut self, group: &[Pending]) -> Result<Group, Failed> {
         let transaction = Transaction::new(&mut self.connection, TransactionBehavior::Immediate)?;
         let mut tables = Tables {
             transaction: &transaction,
-            last_position: &mut self.last_position,
-            sequences: &mut self.sequences,
-            types: &mut self.types,
+            stored: &mut self.stored,
+            remembered: &mut self.remembered,
             time: microseconds(SystemTime::now()),
         };
         let mut done = Group::default();
+        let changes = tables.stored.changes;
         for (index, pending) in group.iter().enumerate() {
-            let answer = tables.append(&pending.append, &mut done.numbers);
+            let answer = match &pending.write {
+                Write::Append(append) => tables.append(append, &mut done.numbers),
+                Write::Put(put) => tables.put(put, &mut done.numbers),
+            };
             done.answers.push(answer.map_err(|error| Failed {
                 culprit: concerns_one(&error).then_some(index),
                 error,
             })?);
+        }
+        if tables.stored.changes > changes {
+            tables.count_changes()?;
         }
         transaction.commit()?;
         Ok(done)

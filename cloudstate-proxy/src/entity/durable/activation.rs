@@ -2,24 +2,17 @@
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
-use cloudstate_protocol::cloudstate::{
-    Command, Failure,
-    client_action::Action,
-    eventsourced::{
-        EventSourcedReply, EventSourcedStreamIn, EventSourcedStreamOut,
-        event_sourced_stream_in::Message as In, event_sourced_stream_out::Message as Out,
-    },
-};
+use cloudstate_protocol::cloudstate::{Command, Failure, client_action::Action};
 use futures_util::{SinkExt, StreamExt};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tonic::Code;
 
-use super::{End, EventSourcedHost, unanswered::Unanswered};
+use super::{DurableHost, End, Heard, Kind, Loaded, Reply, unanswered::Unanswered};
 use crate::{
     call::{CallError, Outcome},
     entity::{Envelope, Inbox},
-    store::{Append, EntityRef, StoreError},
-    user_function::{EventSourcedConnection, UserFunctionError},
+    store::{EntityRef, StoreError},
+    user_function::{Connection, UserFunctionError},
 };
 
 /// How many handled commands may wait for the journal before the next one is begun.
@@ -27,23 +20,17 @@ const PIPELINE: usize = 1024;
 /// How long a user function may take to complete a stream that the proxy has half-closed.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What a caller reads when the user function reports a failure of its own; the detail goes to the log only.
-pub(super) const ENTITY_FAILURE: &str = "Unexpected entity failure";
-/// What a caller reads when the stream to the user function breaks off.
-const ENTITY_TERMINATION: &str = "Unexpected entity termination";
-
 /// A loaded entity.
-pub(super) struct Activation<'a> {
-    host: &'a EventSourcedHost,
-    pub(super) entity: &'a Arc<EntityRef>,
-    pub(super) connection: EventSourcedConnection,
-    /// Sequence number of the last event handed to the journal, durable or not.
-    sequence: u64,
+pub(super) struct Activation<'a, K: Kind> {
+    host: &'a DurableHost<K>,
+    entity: &'a Arc<EntityRef>,
+    kind: K,
+    connection: Connection<K::In, K::Out>,
     last_command: i64,
     running: Option<Running>,
     unanswered: Unanswered,
     /// The stream started from a snapshot and nothing has been heard since: a failure may be the snapshot's fault.
-    pub(super) snapshot_on_trial: bool,
+    snapshot_on_trial: bool,
 }
 
 struct Running {
@@ -51,29 +38,22 @@ struct Running {
     since: Instant,
 }
 
-impl<'a> Activation<'a> {
-    /// An entity that is about to be loaded over this connection.
+impl<'a, K: Kind> Activation<'a, K> {
     pub(super) fn new(
-        host: &'a EventSourcedHost,
+        host: &'a DurableHost<K>,
         entity: &'a Arc<EntityRef>,
-        connection: EventSourcedConnection,
-        snapshot_on_trial: bool,
+        loaded: Loaded<K>,
     ) -> Self {
         Self {
             host,
             entity,
-            connection,
-            sequence: 0,
+            kind: loaded.kind,
+            connection: loaded.connection,
             last_command: 0,
             running: None,
             unanswered: Unanswered::default(),
-            snapshot_on_trial,
+            snapshot_on_trial: loaded.snapshot_on_trial,
         }
-    }
-
-    /// The entity is as the event of this sequence number left it.
-    pub(super) fn loaded(&mut self, sequence: u64) {
-        self.sequence = sequence;
     }
 
     /// Serves commands until the activation is over. Whoever waited for something has been answered then.
@@ -143,9 +123,7 @@ impl<'a> Activation<'a> {
         self.running = Some(Running { envelope, since });
         let sent = timeout(
             self.host.limits.command_timeout,
-            self.connection.send(EventSourcedStreamIn {
-                message: Some(In::Command(command)),
-            }),
+            self.connection.send(K::command(command)),
         );
         match sent.await {
             Ok(Ok(())) => None,
@@ -158,39 +136,37 @@ impl<'a> Activation<'a> {
     /// Handles a message from the user function, or the end of its stream.
     async fn hear(
         &mut self,
-        message: Option<Result<EventSourcedStreamOut, UserFunctionError>>,
+        message: Option<Result<K::Out, UserFunctionError>>,
         inbox: &mut Inbox,
     ) -> Option<End> {
         match message {
-            Some(Ok(EventSourcedStreamOut {
-                message: Some(Out::Reply(reply)),
-            })) => self.reply(reply).await,
-            Some(Ok(EventSourcedStreamOut {
-                message: Some(Out::Failure(failure)),
-            })) => Some(self.failure(failure, inbox).await),
-            Some(Ok(EventSourcedStreamOut { message: None })) => {
-                Some(self.defect("the user function sent an empty message").await)
-            }
+            Some(Ok(message)) => match K::heard(message) {
+                Heard::Reply(reply) => self.reply(reply).await,
+                Heard::Failure(failure) => Some(self.failure(failure, inbox).await),
+                Heard::Nothing => {
+                    Some(self.defect("the user function sent an empty message").await)
+                }
+            },
             Some(Err(error)) => {
                 tracing::error!(entity = %self.entity.key(), %error, "the stream to the user function broke");
                 let answer = if error.is_unreachable() {
                     error.into()
                 } else {
-                    CallError::new(Code::Unknown, ENTITY_TERMINATION)
+                    CallError::new(Code::Unknown, K::TERMINATION)
                 };
                 Some(self.give_up(answer).await)
             }
             None => {
                 tracing::error!(entity = %self.entity.key(), "the user function ended the stream");
                 Some(
-                    self.give_up(CallError::new(Code::Unknown, ENTITY_TERMINATION))
+                    self.give_up(CallError::new(Code::Unknown, K::TERMINATION))
                         .await,
                 )
             }
         }
     }
 
-    async fn reply(&mut self, reply: EventSourcedReply) -> Option<End> {
+    async fn reply(&mut self, reply: Reply<K::Changes>) -> Option<End> {
         let running = match self.running.take() {
             Some(running) if reply.command_id == self.last_command => running,
             other => {
@@ -203,9 +179,8 @@ impl<'a> Activation<'a> {
             }
         };
         self.snapshot_on_trial = false;
-        let action = reply.client_action.and_then(|action| action.action);
-        if let Some(Action::Failure(failure)) = action {
-            let restart = failure.restart;
+        if let Some(Action::Failure(failure)) = reply.action {
+            let restart = failure.restart && K::RESTARTS;
             self.unanswered.push(
                 None,
                 running.envelope.respond,
@@ -217,19 +192,17 @@ impl<'a> Activation<'a> {
                 None
             };
         }
-        let commit = (!reply.events.is_empty()).then(|| {
-            let after = self.sequence;
-            self.sequence += reply.events.len() as u64;
-            self.host.store.append(Append {
-                entity: Arc::clone(self.entity),
-                after,
-                events: reply.events,
-                snapshot: reply.snapshot,
-            })
-        });
+        let store = &*self.host.store;
+        let commit = match self.kind.store(store, self.entity, reply.changes) {
+            Ok(commit) => commit,
+            Err(problem) => {
+                self.running = Some(running);
+                return Some(self.defect(problem).await);
+            }
+        };
         let outcome = Outcome {
-            action,
-            effects: reply.side_effects,
+            action: reply.action,
+            effects: reply.effects,
             more: None,
         };
         self.unanswered
@@ -249,7 +222,7 @@ impl<'a> Activation<'a> {
             entity = %self.entity.key(), command = failure.command_id, description = %failure.description,
             "the user function failed"
         );
-        self.give_up(CallError::new(Code::Unknown, ENTITY_FAILURE))
+        self.give_up(CallError::new(Code::Unknown, K::FAILURE))
             .await
     }
 
@@ -258,7 +231,7 @@ impl<'a> Activation<'a> {
         let report = format!("entity {}: {what}", self.entity.key());
         tracing::error!("{report}");
         self.host.user_function.report_error(report).await;
-        self.give_up(CallError::new(Code::Unknown, ENTITY_FAILURE))
+        self.give_up(CallError::new(Code::Unknown, K::FAILURE))
             .await
     }
 
@@ -291,7 +264,7 @@ impl<'a> Activation<'a> {
 
     /// The journal refused a commit: the state in memory is ahead of it.
     fn lost(&mut self, error: &StoreError) -> End {
-        tracing::error!(entity = %self.entity.key(), %error, "events could not be stored");
+        tracing::error!(entity = %self.entity.key(), %error, "what was handled could not be stored");
         if let Some(running) = self.running.take() {
             running.envelope.respond.send(Err(error.clone().into()));
         }

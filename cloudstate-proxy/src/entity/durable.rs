@@ -1,0 +1,186 @@
+//! Entities whose state is in the store: one lifecycle for event-sourced and value entities.
+//!
+//! An entity is loaded, serves one command after the other, and leaves memory when it is idle. What differs between the
+//! kinds is a [`Kind`].
+
+mod activation;
+mod loading;
+mod unanswered;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use bytestring::ByteString;
+use cloudstate_protocol::cloudstate::{Command, Failure, SideEffect, client_action::Action};
+
+use super::{Host, Inbox, LiveEntities};
+use crate::{
+    settings::Settings,
+    store::{Commit, EntityKey, EntityRef, Store},
+    user_function::{Connection, UserFunction},
+};
+use activation::Activation;
+
+pub(super) use loading::{LoadError, Loading, Snapshot};
+
+/// What differs between the kinds of entity. A value is the proxy's knowledge of one loaded entity.
+pub(crate) trait Kind: fmt::Debug + Send + Sized + 'static {
+    /// What the proxy says on an entity's stream.
+    type In: Send + 'static;
+    /// What the user function answers on it.
+    type Out: Send + 'static;
+    /// What a reply wants stored.
+    type Changes: Send;
+
+    /// What a caller reads when the user function reports a failure of its own; the detail goes to the log only.
+    const FAILURE: &'static str;
+    /// What a caller reads when the stream to the user function breaks off.
+    const TERMINATION: &'static str;
+    /// Whether a refusal may ask that the entity be loaded anew.
+    const RESTARTS: bool;
+
+    /// Opens a stream and brings the user function up to what is stored.
+    fn load(
+        host: &DurableHost<Self>,
+        entity: &Arc<EntityRef>,
+        snapshot: Snapshot,
+    ) -> impl Future<Output = Result<Loaded<Self>, LoadError>> + Send;
+
+    /// A command as the stream carries it.
+    fn command(command: Command) -> Self::In;
+
+    /// What a message of the user function means.
+    fn heard(message: Self::Out) -> Heard<Self::Changes>;
+
+    /// Hands the changes of a reply to the store; `None` if there are none.
+    ///
+    /// # Errors
+    /// How they break the protocol.
+    fn store(
+        &mut self,
+        store: &dyn Store,
+        entity: &Arc<EntityRef>,
+        changes: Self::Changes,
+    ) -> Result<Option<Commit>, &'static str>;
+}
+
+/// An entity that can take commands.
+pub(crate) struct Loaded<K: Kind> {
+    pub(super) kind: K,
+    pub(super) connection: Connection<K::In, K::Out>,
+    /// It was loaded from a snapshot and has not said anything since: a failure may be the snapshot's fault.
+    pub(super) snapshot_on_trial: bool,
+}
+
+/// A message of the user function.
+#[derive(Debug)]
+pub(crate) enum Heard<C> {
+    Reply(Reply<C>),
+    Failure(Failure),
+    Nothing,
+}
+
+/// The answer to a command.
+#[derive(Debug)]
+pub(crate) struct Reply<C> {
+    pub(super) command_id: i64,
+    pub(super) action: Option<Action>,
+    pub(super) effects: Vec<SideEffect>,
+    pub(super) changes: C,
+}
+
+/// What runs the entities of one service.
+#[derive(Debug)]
+pub(crate) struct DurableHost<K> {
+    pub(super) live: LiveEntities,
+    pub(super) user_function: Arc<dyn UserFunction>,
+    pub(super) store: Arc<dyn Store>,
+    limits: Limits,
+    kind: std::marker::PhantomData<fn() -> K>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    passivate_after: Duration,
+    command_timeout: Duration,
+}
+
+/// Why an activation is over.
+#[derive(Debug)]
+enum End {
+    /// Nothing happened for a while; the stream has been closed in good order.
+    Idle,
+    /// The live state is of no use any more and is loaded anew: at once, or with the next command.
+    Reload { at_once: bool },
+    /// The user function could not make use of the snapshot.
+    SnapshotRefused,
+    /// The process is stopping and this entity has finished.
+    Stopped,
+}
+
+impl<K: Kind> DurableHost<K> {
+    pub(crate) fn new(
+        live: LiveEntities,
+        user_function: Arc<dyn UserFunction>,
+        store: Arc<dyn Store>,
+        settings: &Settings,
+    ) -> Self {
+        let limits = Limits {
+            passivate_after: live
+                .service
+                .passivate_after
+                .unwrap_or(settings.passivate_after),
+            command_timeout: settings.command_timeout,
+        };
+        Self {
+            live,
+            user_function,
+            store,
+            limits,
+            kind: std::marker::PhantomData,
+        }
+    }
+}
+
+impl<K: Kind> Host for DurableHost<K> {
+    fn live(&self) -> &LiveEntities {
+        &self.live
+    }
+
+    async fn run(self: Arc<Self>, id: ByteString, mut inbox: Inbox) {
+        let persistence_id = Arc::clone(&self.live.service.persistence_id);
+        let entity = Arc::new(EntityRef::new(EntityKey {
+            persistence_id,
+            entity_id: id.clone(),
+        }));
+        let mut snapshot = Snapshot::Use;
+        loop {
+            let end = match K::load(&self, &entity, snapshot).await {
+                Ok(loaded) => {
+                    Activation::new(&self, &entity, loaded)
+                        .serve(&mut inbox)
+                        .await
+                }
+                Err(LoadError::SnapshotRefused) => End::SnapshotRefused,
+                Err(LoadError::Failed(error)) => {
+                    tracing::error!(entity = %entity.key(), %error, "the entity cannot be loaded");
+                    inbox.fail_waiting(&error.into_call_error(K::FAILURE));
+                    End::Reload { at_once: false }
+                }
+            };
+            snapshot = Snapshot::Use;
+            match end {
+                End::Stopped => return,
+                End::Reload { at_once: true } => {}
+                End::SnapshotRefused => {
+                    tracing::warn!(entity = %entity.key(), "the snapshot is not understood; replaying every event");
+                    snapshot = Snapshot::Skip;
+                }
+                End::Idle | End::Reload { at_once: false } => {
+                    if self.live.leave(&id, &inbox) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}

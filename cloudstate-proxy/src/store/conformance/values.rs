@@ -1,0 +1,199 @@
+//! What every engine must do with values.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+use cloudstate_protocol::Any;
+use futures_util::future::join_all;
+
+use super::{Subject, append, entity, event, payload};
+use crate::store::{EntityRef, Put, Store, StoreError, StoredValue};
+
+/// The last change is what is read, and each change is a revision, deleting included.
+pub async fn revisions(store: &dyn Store) {
+    let entity = entity("revisions");
+    assert_eq!(store.value(&entity).await, Ok(StoredValue::default()));
+    for (after, value) in [Some("a"), Some("b"), None, Some("c"), None, None]
+        .into_iter()
+        .enumerate()
+    {
+        let after = after as u64;
+        assert_eq!(store.put(put(&entity, after, value)).await, Ok(after + 1));
+        let expected = Ok(stored(after + 1, value));
+        assert_eq!(store.value(&entity).await, expected);
+        // Somebody who comes anew finds the same.
+        assert_eq!(store.value(&self::entity("revisions")).await, expected);
+    }
+    let other = store.value(&self::entity("other")).await;
+    assert_eq!(other, Ok(StoredValue::default()));
+}
+
+/// A writer who knows another revision is refused, also where the value was deleted meanwhile.
+pub async fn conflicts(store: &dyn Store) {
+    let entity = entity("conflict");
+    let refused = store.put(put(&entity, 1, Some("x"))).await;
+    assert!(matches!(refused, Err(StoreError::Conflict { .. })));
+    store.put(put(&entity, 0, Some("a"))).await.unwrap();
+    for value in [Some("a"), None] {
+        let revision = store.value(&entity).await.unwrap().revision;
+        for expected in [0, revision + 1, revision + 7] {
+            match store.put(put(&entity, expected, Some("x"))).await {
+                Err(StoreError::Conflict {
+                    entity: key,
+                    expected: said,
+                    actual,
+                }) => assert_eq!((&key, said, actual), (entity.key(), expected, revision)),
+                other => panic!("a conflict, not {other:?}"),
+            }
+        }
+        assert_eq!(
+            store.value(&entity).await.unwrap().payload,
+            Some(payload("a"))
+        );
+        if value.is_none() {
+            store.put(put(&entity, revision, None)).await.unwrap();
+            let refused = store.put(put(&entity, revision, Some("x"))).await;
+            assert!(matches!(refused, Err(StoreError::Conflict { .. })));
+        }
+    }
+}
+
+/// Values and events of one id know nothing of each other.
+pub async fn beside_events(store: &dyn Store) {
+    let (value_first, event_first) = (entity("value-first"), entity("event-first"));
+    store.put(put(&value_first, 0, Some("v"))).await.unwrap();
+    let fresh = entity("value-first");
+    assert_eq!(store.events(&fresh, 0, 10).await, Ok(vec![]));
+    assert_eq!(store.latest_snapshot(&fresh).await, Ok(None));
+    assert_eq!(store.last_position().await, Ok(0));
+    store.append(append(&value_first, 0, &["e"])).await.unwrap();
+    store.append(append(&event_first, 0, &["e"])).await.unwrap();
+    let fresh = entity("event-first");
+    assert_eq!(store.value(&fresh).await, Ok(StoredValue::default()));
+    store.put(put(&event_first, 0, Some("v"))).await.unwrap();
+    for id in ["value-first", "event-first"] {
+        let entity = entity(id);
+        assert_eq!(store.value(&entity).await, Ok(stored(1, Some("v"))));
+        let events = store.events(&entity, 0, 10).await;
+        assert_eq!(events, Ok(vec![event(1, "e")]));
+    }
+    assert_eq!(store.last_position().await, Ok(2));
+}
+
+/// Of writers who know the same revision, one succeeds; writers of different entities do not meet, whatever they write.
+pub async fn concurrent_writers(store: &Arc<dyn Store>) {
+    let shared = entity("contended");
+    for round in 0..20 {
+        let attempts = (0..8).map(|writer| {
+            let text = writer.to_string();
+            let own = entity(&format!("writer-{writer}"));
+            let own_value = store.put(put(&own, round, Some(&text)));
+            let own_event = store.append(append(&own, round, &[&text]));
+            let contended = store.put(put(&shared, round, Some(&text)));
+            async move {
+                assert_eq!(own_value.await, Ok(round + 1));
+                assert_eq!(own_event.await, Ok(round + 1));
+                contended.await.is_ok()
+            }
+        });
+        let won = join_all(attempts).await;
+        assert_eq!(won.iter().filter(|won| **won).count(), 1, "{won:?}");
+        let winner = won
+            .iter()
+            .position(|won| *won)
+            .unwrap_or_default()
+            .to_string();
+        let value = store.value(&shared).await;
+        assert_eq!(value, Ok(stored(round + 1, Some(&winner))));
+    }
+}
+
+/// A writer need not wait for one change before the next.
+pub async fn pipelined_changes(store: &dyn Store) {
+    let entity = entity("pipeline");
+    let texts: Vec<String> = (0..500).map(|number| number.to_string()).collect();
+    let commits: Vec<_> = texts
+        .iter()
+        .enumerate()
+        .map(|(after, text)| store.put(put(&entity, after as u64, Some(text))))
+        .collect();
+    for (index, commit) in commits.into_iter().enumerate() {
+        assert_eq!(commit.await, Ok(index as u64 + 1));
+    }
+    // What follows a refused change is refused as well.
+    let refused = store.put(put(&entity, 9, Some("x")));
+    let next = store.put(put(&entity, 10, None));
+    assert!(matches!(refused.await, Err(StoreError::Conflict { .. })));
+    assert!(matches!(next.await, Err(StoreError::Conflict { .. })));
+    assert_eq!(store.value(&entity).await, Ok(stored(500, Some("499"))));
+}
+
+/// Bytes come back as they went in, whatever they are; an empty value is a value.
+pub async fn payloads(store: &dyn Store) {
+    let entity = entity("payloads");
+    let values = [
+        (ByteString::new(), Bytes::new()),
+        (
+            "json.cloudstate.io/Ü".into(),
+            Bytes::from_static(&[0, 255, 0, 10, 13]),
+        ),
+        ("big".into(), vec![7; 9 << 20].into()),
+    ];
+    for (after, (type_url, value)) in values.into_iter().enumerate() {
+        let value = Any { type_url, value };
+        let change = Put {
+            value: Some(value.clone()),
+            ..put(&entity, after as u64, None)
+        };
+        store.put(change).await.unwrap();
+        let found = store.value(&self::entity("payloads")).await.unwrap();
+        assert_eq!(found.payload, Some(value));
+    }
+}
+
+/// What was queued before closing is stored; what comes after is refused; a durable store keeps everything.
+pub async fn closing(subject: Subject) {
+    let entity = entity("closing");
+    let store = (subject.reopen)();
+    let queued: Vec<_> = (0..50)
+        .map(|after| store.put(put(&entity, after, Some("v"))))
+        .collect();
+    store.close().await.unwrap();
+    for commit in join_all(queued).await {
+        commit.unwrap();
+    }
+    let refused = store.put(put(&entity, 50, None)).await;
+    assert_eq!(refused, Err(StoreError::Closed));
+    assert_eq!(store.value(&entity).await, Err(StoreError::Closed));
+    drop(store);
+    if subject.durable {
+        for (revision, value) in [(50, None), (51, Some("again")), (52, None)] {
+            let store = (subject.reopen)();
+            let entity = self::entity("closing");
+            assert_eq!(store.value(&entity).await.unwrap().revision, revision);
+            let change = put(&entity, revision, value);
+            assert_eq!(store.put(change).await, Ok(revision + 1));
+            store.close().await.unwrap();
+        }
+        let store = (subject.reopen)();
+        let found = store.value(&self::entity("closing")).await;
+        assert_eq!(found, Ok(stored(53, None)));
+        store.close().await.unwrap();
+    }
+}
+
+fn put(entity: &Arc<EntityRef>, after: u64, value: Option<&str>) -> Put {
+    Put {
+        entity: Arc::clone(entity),
+        after,
+        value: value.map(payload),
+    }
+}
+
+fn stored(revision: u64, value: Option<&str>) -> StoredValue {
+    StoredValue {
+        revision,
+        payload: value.map(payload),
+    }
+}
