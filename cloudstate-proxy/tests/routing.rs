@@ -21,3 +21,5 @@ mod failures;
 mod lifecycle;
 #[path = "routing/unreliable.rs"]
 mod unreliable;
+#[path = "routing/values.rs"]
+mod values;

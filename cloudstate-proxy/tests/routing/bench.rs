@@ -22,7 +22,7 @@ use tokio::sync::mpsc;
 use crate::scripted::{Say, Scripted, Seen, message, text_of};
 
 /// How long a test waits for something that should happen at once.
-const SOON: Duration = Duration::from_secs(10);
+pub(crate) const SOON: Duration = Duration::from_secs(10);
 
 pub(crate) struct Bench {
     pub(crate) router: Router,

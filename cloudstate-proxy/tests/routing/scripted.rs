@@ -1,13 +1,9 @@
 //! A user function that does what a test says, and records what the proxy does with it.
 
-use std::{
-    collections::VecDeque,
-    convert::Infallible,
-    fmt,
-    pin::Pin,
-    sync::{Arc, Mutex},
-    task::{Context, Poll, Waker},
-};
+#[path = "stream.rs"]
+pub(crate) mod stream;
+
+use std::{fmt, sync::Arc};
 
 use cloudstate_protocol::{
     Any,
@@ -24,19 +20,11 @@ use cloudstate_protocol::{
     version,
 };
 use cloudstate_proxy::user_function::{EventSourcedConnection, UserFunction, UserFunctionError};
-use futures_util::{FutureExt, Sink, SinkExt, Stream, StreamExt, future::BoxFuture};
+use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::mpsc;
 
 /// What a stream does next.
-#[allow(clippy::large_enum_variant, reason = "one at a time, in tests")]
-pub(crate) enum Say {
-    /// Sends a message.
-    Message(Out),
-    /// Completes the stream.
-    End,
-    /// Says nothing.
-    Nothing,
-}
+pub(crate) type Say = stream::Say<Out>;
 
 type Script = dyn Fn(&In) -> Say + Send + Sync;
 
@@ -116,90 +104,27 @@ impl UserFunction for Scripted {
 
     fn event_sourced(&self) -> BoxFuture<'_, Result<EventSourcedConnection, UserFunctionError>> {
         let _ = self.seen.send(Seen::Opened);
-        let stream = ScriptedStream {
-            script: Arc::clone(&self.script),
-            seen: self.seen.clone(),
-            state: Mutex::new(State::default()),
-        };
-        let connection: EventSourcedConnection = Box::pin(
-            stream
-                .map(Ok)
-                .sink_map_err(|never: Infallible| match never {}),
-        );
+        let (script, seen) = (Arc::clone(&self.script), self.seen.clone());
+        let connection = stream::connection(move |message: Option<EventSourcedStreamIn>| {
+            let Some(message) = message else {
+                let _ = seen.send(Seen::Closed);
+                return stream::Say::End;
+            };
+            let message = message.message.expect("the proxy sends no empty messages");
+            let _ = seen.send(Seen::In(message.clone()));
+            match script(&message) {
+                Say::Message(out) => {
+                    stream::Say::Message(EventSourcedStreamOut { message: Some(out) })
+                }
+                Say::End => stream::Say::End,
+                Say::Nothing => stream::Say::Nothing,
+            }
+        });
         async move { Ok(connection) }.boxed()
     }
 
     fn wants_metadata(&self) -> bool {
         false
-    }
-}
-
-struct ScriptedStream {
-    script: Arc<Script>,
-    seen: mpsc::UnboundedSender<Seen>,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    outgoing: VecDeque<Out>,
-    ended: bool,
-    reader: Option<Waker>,
-}
-
-impl Sink<EventSourcedStreamIn> for ScriptedStream {
-    type Error = Infallible;
-
-    fn poll_ready(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn start_send(self: Pin<&mut Self>, message: EventSourcedStreamIn) -> Result<(), Infallible> {
-        let message = message.message.expect("the proxy sends no empty messages");
-        let _ = self.seen.send(Seen::In(message.clone()));
-        let mut state = self.state.lock().unwrap();
-        match (self.script)(&message) {
-            Say::Message(out) => state.outgoing.push_back(out),
-            Say::End => state.ended = true,
-            Say::Nothing => {}
-        }
-        if let Some(reader) = state.reader.take() {
-            reader.wake();
-        }
-        Ok(())
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_close(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        let _ = self.seen.send(Seen::Closed);
-        let mut state = self.state.lock().unwrap();
-        state.ended = true;
-        if let Some(reader) = state.reader.take() {
-            reader.wake();
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl Stream for ScriptedStream {
-    type Item = EventSourcedStreamOut;
-
-    fn poll_next(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<EventSourcedStreamOut>> {
-        let mut state = self.state.lock().unwrap();
-        if let Some(out) = state.outgoing.pop_front() {
-            return Poll::Ready(Some(EventSourcedStreamOut { message: Some(out) }));
-        }
-        if state.ended {
-            return Poll::Ready(None);
-        }
-        state.reader = Some(cx.waker().clone());
-        Poll::Pending
     }
 }
 
