@@ -2,5 +2,8 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod action_shapes;
 mod dependency_injection;
+mod forwards_and_effects;
 mod json_events;
+mod value_entity;
