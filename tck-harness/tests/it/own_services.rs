@@ -21,6 +21,7 @@ async fn the_model_services_pass() {
         .map(|(group, counts)| format!("{group}: {counts}"))
         .collect();
     for sum in [
+        "verifying model test: action: 34 passed, 0 failed, 0 skipped",
         "verifying model test: entity: 19 passed, 0 failed, 0 skipped",
         "verifying model test: event sourced entity: 21 passed, 0 failed, 0 skipped",
     ] {
