@@ -31,6 +31,12 @@ impl EntityId {
     }
 }
 
+impl<T: Into<ByteString>> From<T> for EntityId {
+    fn from(id: T) -> Self {
+        Self::new(id)
+    }
+}
+
 impl Deref for EntityId {
     type Target = str;
 

@@ -6,7 +6,7 @@
 mod emitted;
 mod live;
 
-use std::{collections::VecDeque, mem, sync::Arc};
+use std::{any, collections::VecDeque, mem, sync::Arc};
 
 use cloudstate_protocol::{
     Any,
@@ -59,6 +59,14 @@ impl EntityStream {
         Self {
             registry,
             phase: Phase::Opened,
+        }
+    }
+
+    /// The state of a live entity.
+    pub(crate) fn state(&self) -> Option<&dyn any::Any> {
+        match &self.phase {
+            Phase::Live(entity) => entity.get().map(|live| live.state()),
+            Phase::Opened | Phase::AwaitingRestart { .. } | Phase::Ended => None,
         }
     }
 

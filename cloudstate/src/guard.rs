@@ -50,6 +50,11 @@ impl<T: ?Sized> Guarded<T> {
         result
     }
 
+    /// The entity, unless it has panicked.
+    pub(crate) fn get(&self) -> Option<&T> {
+        self.entity.as_deref()
+    }
+
     pub(crate) fn id(&self) -> &EntityId {
         &self.id
     }

@@ -115,6 +115,7 @@ mod run;
 mod server;
 pub mod service;
 mod settings;
+pub mod testing;
 mod user_function;
 mod value_entity;
 

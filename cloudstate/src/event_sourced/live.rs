@@ -1,5 +1,7 @@
 //! A live entity, its type erased: what the machine asks of the macros' implementations.
 
+use std::any;
+
 use bytes::Bytes;
 use cloudstate_protocol::{
     Any,
@@ -20,6 +22,9 @@ pub(crate) trait LiveEntity: Send {
 
     /// Applies stored event number `sequence`.
     fn replay(&mut self, event: &Any, sequence: u64) -> Result<(), ReplayError>;
+
+    /// The state, whose type the test kit knows.
+    fn state(&self) -> &dyn any::Any;
 
     /// Runs a command.
     fn handle(
@@ -66,6 +71,10 @@ impl<E: Handlers + EventSourcedEntity> LiveEntity for Context<E> {
 
     fn replay(&mut self, event: &Any, sequence: u64) -> Result<(), ReplayError> {
         self.apply_stored(event, sequence)
+    }
+
+    fn state(&self) -> &dyn any::Any {
+        &**self
     }
 
     fn handle(

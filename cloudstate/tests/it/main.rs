@@ -12,6 +12,7 @@ mod embedded;
 mod event_sourced;
 mod in_process;
 mod isolation;
+mod kit_event_sourced;
 mod model;
 mod properties;
 mod protocol_errors;
