@@ -163,7 +163,8 @@ async fn health_is_reported_service_by_service() {
 #[tokio::test]
 async fn reflection_shows_the_services_with_their_options() {
     use tonic_reflection::pb::v1::{
-        ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+        ExtensionRequest, ServerReflectionRequest,
+        server_reflection_client::ServerReflectionClient,
         server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
     };
     let proxy = proxy().await;
@@ -211,6 +212,86 @@ async fn reflection_shows_the_services_with_their_options() {
     let key_option = [0xc0, 0x43, 0x01]; // Field 1080, a varint: cloudstate.entity_key = true.
     let file = &files.file_descriptor_proto[0];
     assert!(file.windows(3).any(|bytes| bytes == key_option));
+    for symbol in ["test.counter.Counter.Add", "test.counter.Request.text"] {
+        let found = ask(MessageRequest::FileContainingSymbol(symbol.into())).await;
+        let MessageResponse::FileDescriptorResponse(found) = found else {
+            panic!("{symbol}: {found:?}")
+        };
+        assert_eq!(found.file_descriptor_proto, [file.clone()], "{symbol}");
+    }
+
+    let extension = ExtensionRequest {
+        containing_type: "google.protobuf.FieldOptions".into(),
+        extension_number: 1080,
+    };
+    let file = ask(MessageRequest::FileContainingExtension(extension)).await;
+    assert!(
+        matches!(&file, MessageResponse::FileDescriptorResponse(files) if files.file_descriptor_proto.len() == 1),
+        "{file:?}"
+    );
+    let unknown = ask(MessageRequest::FileByFilename("nowhere.proto".into())).await;
+    let MessageResponse::ErrorResponse(error) = unknown else {
+        panic!("{unknown:?}")
+    };
+    assert_eq!(error.error_code, tonic::Code::NotFound as i32);
+    proxy.stop().await.unwrap();
+}
+
+/// As the TCK has it: one stream for all questions, the order of the services, and no error for what is not known.
+#[tokio::test]
+async fn reflection_in_its_earlier_version_answers_as_the_reference_proxy_does() {
+    use tonic_reflection::pb::v1alpha::{
+        FileDescriptorResponse, ListServiceResponse, ServerReflectionRequest,
+        ServerReflectionResponse, ServiceResponse,
+        server_reflection_client::ServerReflectionClient,
+        server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+    };
+    let proxy = proxy().await;
+    let mut client = ServerReflectionClient::new(channel(&proxy).await);
+    let (sender, requests) = tokio::sync::mpsc::channel(1);
+    let requests = tokio_stream::wrappers::ReceiverStream::new(requests);
+    let mut answers = client
+        .server_reflection_info(requests)
+        .await
+        .unwrap()
+        .into_inner();
+    let names = [
+        "grpc.reflection.v1alpha.ServerReflection",
+        "test.counter.Counter",
+        "test.counter.Other",
+    ];
+    let services = MessageResponse::ListServicesResponse(ListServiceResponse {
+        service: names
+            .map(|name| ServiceResponse { name: name.into() })
+            .into(),
+    });
+    let nothing = MessageResponse::FileDescriptorResponse(FileDescriptorResponse::default());
+    for (question, answer) in [
+        (MessageRequest::ListServices(String::new()), &services),
+        (
+            MessageRequest::ListServices("nonsense.blabla.".into()),
+            &services,
+        ),
+        (
+            MessageRequest::FileContainingSymbol("nonsense.blabla.Void".into()),
+            &nothing,
+        ),
+        (MessageRequest::ListServices(String::new()), &services),
+    ] {
+        let request = ServerReflectionRequest {
+            host: "the.host".into(),
+            message_request: Some(question),
+        };
+        sender.send(request.clone()).await.unwrap();
+        let expected = ServerReflectionResponse {
+            valid_host: "the.host".into(),
+            original_request: Some(request),
+            message_response: Some(answer.clone()),
+        };
+        assert_eq!(answers.message().await.unwrap(), Some(expected));
+    }
+    drop(sender);
+    assert_eq!(answers.message().await.unwrap(), None);
     proxy.stop().await.unwrap();
 }
 

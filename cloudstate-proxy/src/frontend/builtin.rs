@@ -1,13 +1,16 @@
 //! Services that every front-end has beside the user's: health and reflection.
 
+mod reflection;
+
 use bytes::Bytes;
 use http::{Request, Response};
 use tonic::{body::Body, service::Routes};
 use tonic_health::{ServingStatus, server::HealthReporter};
-use tonic_reflection::server::{Builder, Error};
+use tonic_reflection::pb::v1::server_reflection_server::ServerReflectionServer;
 use tower::Service;
 
 use crate::catalog::Catalog;
+use reflection::Reflection;
 
 /// What their full names begin with. A user's service of such a name would not be reached.
 const NAMES: [&str; 2] = ["/grpc.health.", "/grpc.reflection."];
@@ -16,6 +19,8 @@ const NAMES: [&str; 2] = ["/grpc.health.", "/grpc.reflection."];
 #[derive(Debug)]
 pub(super) struct Builtin {
     routes: Routes,
+    /// Reflection in its earlier version.
+    v1alpha: ServerReflectionServer<Reflection>,
     health: HealthReporter,
 }
 
@@ -28,16 +33,10 @@ impl Builtin {
                 .set_service_status(name, ServingStatus::Serving)
                 .await;
         }
-        let mut routes = Routes::new(service);
-        match add_reflection(routes.clone(), catalog) {
-            Ok(both) => routes = both,
-            // The services themselves are as good as ever.
-            Err(error) => {
-                tracing::warn!(%error, "there is no reflection: the descriptors cannot be indexed");
-            }
-        }
+        let (v1, v1alpha) = reflection::servers(catalog);
         Self {
-            routes: routes.prepare(),
+            routes: Routes::new(service).add_service(v1).prepare(),
+            v1alpha,
             health,
         }
     }
@@ -48,13 +47,17 @@ impl Builtin {
     }
 
     /// Answers a request for one of them.
-    pub(super) async fn answer<B>(&self, request: Request<B>) -> Response<Body>
+    pub(super) async fn answer<B>(&self, mut request: Request<B>) -> Response<Body>
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
     {
-        let mut routes = self.routes.clone();
-        match routes.call(request.map(Body::new)).await {
+        let answer = if reflection::from_v1alpha(&mut request) {
+            self.v1alpha.clone().call(request).await
+        } else {
+            self.routes.clone().call(request.map(Body::new)).await
+        };
+        match answer {
             Ok(response) => response,
             Err(never) => match never {},
         }
@@ -73,17 +76,4 @@ impl Builtin {
 /// The services by name; the empty name is the whole.
 fn names(catalog: &Catalog) -> impl Iterator<Item = &str> {
     std::iter::once("").chain(catalog.services.iter().map(|service| service.name.as_str()))
-}
-
-/// Adds reflection in both its versions. Only the catalog's services are listed; what they are made of can be asked for.
-fn add_reflection(routes: Routes, catalog: &Catalog) -> Result<Routes, Error> {
-    let descriptors = catalog.descriptors.encode_to_vec();
-    let builder = || {
-        let builder = Builder::configure().register_encoded_file_descriptor_set(&descriptors);
-        catalog.services.iter().fold(builder, |builder, service| {
-            builder.with_service_name(&service.name)
-        })
-    };
-    let (v1, v1alpha) = (builder().build_v1()?, builder().build_v1alpha()?);
-    Ok(routes.add_service(v1).add_service(v1alpha))
 }
