@@ -52,6 +52,8 @@ pub enum EntityKind {
     EventSourced,
     /// `cloudstate.valueentity.ValueEntity`.
     Value,
+    /// `cloudstate.crdt.Crdt`.
+    Crdt,
     /// `cloudstate.action.ActionProtocol`.
     Action,
 }
@@ -61,6 +63,7 @@ impl EntityKind {
     pub const SUPPORTED: &[&str] = &[
         version::EVENT_SOURCED,
         version::VALUE_ENTITY,
+        version::CRDT,
         version::ACTION,
     ];
 
@@ -68,6 +71,7 @@ impl EntityKind {
         match entity_type {
             version::EVENT_SOURCED => Some(Self::EventSourced),
             version::VALUE_ENTITY => Some(Self::Value),
+            version::CRDT => Some(Self::Crdt),
             version::ACTION => Some(Self::Action),
             _ => None,
         }
@@ -76,7 +80,7 @@ impl EntityKind {
     /// Whether each call is for one entity, which the request names.
     pub fn is_keyed(self) -> bool {
         match self {
-            Self::EventSourced | Self::Value => true,
+            Self::EventSourced | Self::Value | Self::Crdt => true,
             Self::Action => false,
         }
     }
@@ -84,11 +88,14 @@ impl EntityKind {
     /// What is wrong with methods of this shape, and what to write instead.
     fn objection(self, shape: Shape) -> Option<&'static str> {
         match (self, shape) {
-            (_, Shape::Unary) | (Self::Action, _) => None,
+            (_, Shape::Unary) | (Self::Action, _) | (Self::Crdt, Shape::StreamedOut) => None,
             (Self::EventSourced, _) => {
                 Some("streams, which event-sourced entities cannot: make it unary")
             }
             (Self::Value, _) => Some("streams, which value entities cannot: make it unary"),
+            (Self::Crdt, _) => Some(
+                "takes a stream, which CRDT entities cannot: let it take one message; its response may be a stream",
+            ),
         }
     }
 }

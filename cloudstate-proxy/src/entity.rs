@@ -2,6 +2,7 @@
 //!
 //! Only the hosts below see both sides, the user function and the store.
 
+mod crdt;
 mod durable;
 mod event_sourced;
 mod inbox;
@@ -22,12 +23,13 @@ use crate::{
     store::Store,
     user_function::UserFunction,
 };
+use crdt::CrdtHost;
 use durable::DurableHost;
 use event_sourced::EventSourced;
 use value::Value;
 
 pub(crate) use inbox::Inbox;
-pub(crate) use respond::{Abandoned, Respond};
+pub(crate) use respond::{Abandoned, Lost, Respond};
 
 /// A command on its way to an entity, with the way back.
 #[derive(Debug)]
@@ -78,6 +80,7 @@ pub(crate) struct LiveEntities {
 pub(crate) enum Entities {
     EventSourced(Arc<DurableHost<EventSourced>>),
     Value(Arc<DurableHost<Value>>),
+    Crdt(Arc<CrdtHost>),
 }
 
 impl Entities {
@@ -102,6 +105,12 @@ impl Entities {
                 store,
                 settings,
             ))),
+            EntityKind::Crdt => Self::Crdt(Arc::new(CrdtHost::new(
+                live,
+                user_function,
+                store,
+                settings,
+            ))),
             EntityKind::Action => return None,
         })
     }
@@ -111,6 +120,7 @@ impl Entities {
         match self {
             Self::EventSourced(host) => LiveEntities::submit(host, id, envelope),
             Self::Value(host) => LiveEntities::submit(host, id, envelope),
+            Self::Crdt(host) => LiveEntities::submit(host, id, envelope),
         }
     }
 }

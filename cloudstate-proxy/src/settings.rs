@@ -89,6 +89,17 @@ pub struct Settings {
     )]
     pub max_live_entities: NonZeroUsize,
 
+    /// Streams open to one CRDT entity; more are answered RESOURCE_EXHAUSTED.
+    #[arg(
+        long,
+        env = "CLOUDSTATE_MAX_STREAMS_PER_ENTITY",
+        value_name = "COUNT",
+        default_value = "1000",
+        value_parser = value::count,
+        help_heading = "Limits"
+    )]
+    pub max_streams_per_entity: NonZeroUsize,
+
     /// How long an idle entity stays in memory where its type does not say.
     #[arg(
         long,

@@ -8,6 +8,8 @@
 
 #[path = "crdt/deltas.rs"]
 mod deltas;
+#[path = "crdt/generated.rs"]
+mod generated;
 #[path = "crdt/histories.rs"]
 mod histories;
 #[path = "crdt/observer.rs"]

@@ -36,6 +36,7 @@ const PROTO: &str = r#"
     service NoKey { rpc Do(Keyless) returns (Keyless); }
     service BadKey { rpc Do(ListKey) returns (Keyless); }
     service Streams { rpc Do(Keyed) returns (stream Keyless); }
+    service StreamsIn { rpc Do(stream Keyed) returns (Keyless); }
     service BadRule { rpc Do(Keyed) returns (Keyless) { option (google.api.http) = { get: "/x/{nothing}" }; } }
 "#;
 
@@ -112,6 +113,22 @@ fn each_rule_is_named_where_it_is_broken() {
         assert!(found[0].contains(problem), "{problem}: {found:?}");
     }
     assert!(Catalog::new(&spec(vec![entity("Good", "a"), entity("Other", "b")])).is_ok());
+}
+
+#[test]
+fn crdt_entities_may_stream_out_but_not_in() {
+    let crdt = |service| Entity {
+        entity_type: version::CRDT.into(),
+        ..entity(service, "a")
+    };
+    assert!(Catalog::new(&spec(vec![crdt("Streams")])).is_ok());
+    for (service, problem) in [
+        ("StreamsIn", "`test.StreamsIn.Do` takes a stream"),
+        ("NoKey", "`test.NoKey.Do` takes `test.Keyless`"),
+    ] {
+        let found = problems(&spec(vec![crdt(service)]));
+        assert!(found[0].contains(problem), "{found:?}");
+    }
 }
 
 #[test]
@@ -219,6 +236,7 @@ async fn a_user_function_that_is_late_is_asked_again() {
         [
             version::EVENT_SOURCED,
             version::VALUE_ENTITY,
+            version::CRDT,
             version::ACTION
         ]
     );

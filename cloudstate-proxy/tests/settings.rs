@@ -48,6 +48,11 @@ const BAD: &[(&str, &str, &[&str])] = &[
         &["0", "many"],
     ),
     (
+        "CLOUDSTATE_MAX_STREAMS_PER_ENTITY",
+        "--max-streams-per-entity",
+        &["0", "many"],
+    ),
+    (
         "CLOUDSTATE_PASSIVATE_AFTER",
         "--passivate-after",
         &["30", "0s", "1 s", "soon"],

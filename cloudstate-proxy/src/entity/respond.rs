@@ -25,17 +25,22 @@ pub(crate) struct Abandoned {
 ///
 /// The channel needs no bound of its own: whatever is in it was a request in progress.
 #[derive(Clone, Debug)]
-struct Lost {
+pub(crate) struct Lost {
     method: Arc<Method>,
     effects: mpsc::UnboundedSender<Abandoned>,
 }
 
 impl Lost {
     fn keep(&self, outcome: Outcome) {
-        if !outcome.effects.is_empty() {
+        self.carry_out(outcome.effects);
+    }
+
+    /// Has side effects carried out that nobody waits for.
+    pub(crate) fn carry_out(&self, effects: Vec<SideEffect>) {
+        if !effects.is_empty() {
             let abandoned = Abandoned {
                 method: Arc::clone(&self.method),
-                effects: outcome.effects,
+                effects,
             };
             // Fails only when the router is gone, and the process with it.
             let _ = self.effects.send(abandoned);
@@ -72,6 +77,11 @@ impl Respond {
             },
             Awaited { outcome, lost },
         )
+    }
+
+    /// Where side effects go that follow later.
+    pub(crate) fn lost(&self) -> Lost {
+        self.lost.clone()
     }
 
     /// Whether the caller has gone away.

@@ -3,7 +3,8 @@
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use crate::{
-    deltas::{any_delta, gset, ormap, orset, pncounter, tally},
+    deltas::{gset, ormap, orset, pncounter, tally},
+    generated::any_delta,
     histories::{Copies, REPLICAS, cluster, config, copies, merged},
     observer::{self, By, empty},
 };

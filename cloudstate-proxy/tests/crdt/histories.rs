@@ -4,7 +4,7 @@ use cloudstate_protocol::cloudstate::crdt::CrdtDelta;
 use cloudstate_proxy::crdt::{Cluster, Crdt, Kind, ReplicaId};
 use proptest::{collection::vec, prelude::*, sample::select};
 
-use crate::deltas::any_delta;
+use crate::generated::any_delta;
 
 /// Failures are not written to files: they would land outside the tests' directory.
 pub(crate) fn config() -> ProptestConfig {

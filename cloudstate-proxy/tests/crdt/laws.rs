@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use crate::{
-    deltas::any_delta,
+    generated::any_delta,
     histories::{Copies, cluster, config, copies, merged},
 };
 use cloudstate_proxy::crdt::{Crdt, Kind};

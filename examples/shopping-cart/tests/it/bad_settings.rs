@@ -42,6 +42,11 @@ const SHARED: &[(&str, &str, &[&str])] = &[
         &["0", "many"],
     ),
     (
+        "--max-streams-per-entity",
+        "CLOUDSTATE_MAX_STREAMS_PER_ENTITY",
+        &["0", "many"],
+    ),
+    (
         "--passivate-after",
         "CLOUDSTATE_PASSIVATE_AFTER",
         &["30", "0s", "1 s", "-1s", "soon"],

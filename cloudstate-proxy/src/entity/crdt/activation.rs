@@ -1,0 +1,445 @@
+//! One stretch of an entity's life in memory: loaded once, then serving commands, many at a time, until it is idle, is
+//! deleted, or has to be loaded anew.
+
+use std::{
+    collections::BTreeMap,
+    pin::{Pin, pin},
+    time::Duration,
+};
+
+use cloudstate_protocol::{
+    Any,
+    cloudstate::{
+        Command, StreamCancelled,
+        crdt::{CrdtInit, crdt_stream_in::Message as In},
+    },
+};
+use tokio::{
+    task::coop::consume_budget,
+    time::{Instant, Sleep, sleep_until, timeout},
+};
+use tonic::Code;
+
+use super::{
+    CrdtHost, End,
+    deletion::entity_deleted,
+    exchange::Exchange,
+    listeners::{Gone, Listeners},
+    outbox::{Outbox, Parcel},
+    replica::Replica,
+    storage::Storage,
+};
+use crate::{
+    call::CallError,
+    crdt::Crdt,
+    entity::{Envelope, Inbox, Lost, Respond},
+    store::{EntityKey, StoreError},
+    user_function::{CrdtConnection, UserFunctionError},
+};
+
+/// How many commands may be with the user function or wait for their answer to leave, before the next one is begun.
+const PIPELINE: usize = 1024;
+/// How many messages may wait for a user function that does not read them, before the next command is begun.
+const UNSENT: usize = 64;
+/// How long a user function may take to complete a stream that the proxy has half-closed.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A loaded entity.
+pub(super) struct Activation<'a> {
+    pub(super) host: &'a CrdtHost,
+    pub(super) key: &'a EntityKey,
+    storage: Storage,
+    pub(super) exchange: Exchange,
+    pub(super) replica: Replica,
+    pub(super) outbox: Outbox,
+    pub(super) listeners: Listeners,
+    last_command: i64,
+    /// Commands that the user function has not replied to, by their ids.
+    pub(super) running: BTreeMap<i64, Running>,
+    /// Streamed commands whose clients have gone away and of which the user function has been told, until it answers.
+    pub(super) cancelled: BTreeMap<i64, Cancelled>,
+    /// When the user function deleted the entity. Its stream has been half-closed since.
+    deleted: Option<Instant>,
+    /// The process is stopping: what is in progress is finished, and nobody listens any more.
+    stopping: bool,
+    /// Due when something has taken too long, or the entity is idle; or earlier.
+    timer: Pin<Box<Sleep>>,
+}
+
+/// A command that the user function has been given.
+pub(super) struct Running {
+    pub(super) respond: Respond,
+    /// Whether the response is a stream.
+    pub(super) streamed: bool,
+    since: Instant,
+}
+
+/// A cancellation that the user function has been told of.
+pub(super) struct Cancelled {
+    /// Where its side effects go.
+    pub(super) lost: Lost,
+    since: Instant,
+}
+
+/// What becomes of changes that no write holds yet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Changes {
+    Keep,
+    Drop,
+}
+
+impl<'a> Activation<'a> {
+    /// An entity with a stream of its own, on which the user function is told what is known.
+    pub(super) fn new(
+        host: &'a CrdtHost,
+        key: &'a EntityKey,
+        storage: Storage,
+        connection: CrdtConnection,
+        copy: Option<Crdt>,
+    ) -> Self {
+        let replica = Replica::new(copy, host.cluster.clone(), host.limits.value);
+        let mut exchange = Exchange::new(connection);
+        exchange.send(In::Init(CrdtInit {
+            service_name: host.live.service.name.clone(),
+            entity_id: key.entity_id.to_string(),
+            delta: replica.whole(),
+        }));
+        Self {
+            host,
+            key,
+            storage,
+            exchange,
+            replica,
+            outbox: Outbox::default(),
+            listeners: Listeners::default(),
+            last_command: 0,
+            running: BTreeMap::new(),
+            cancelled: BTreeMap::new(),
+            deleted: None,
+            stopping: false,
+            timer: Box::pin(sleep_until(Instant::now())),
+        }
+    }
+
+    /// Serves commands until the activation is over. Whoever waited for something has been answered then.
+    pub(super) async fn serve(&mut self, inbox: &mut Inbox) -> End {
+        let host = self.host;
+        let mut last_used = Instant::now();
+        self.timer
+            .as_mut()
+            .reset(last_used + host.limits.passivate_after);
+        let mut stopping = pin!(host.live.stopping());
+        loop {
+            // A burst must not keep clients from reading what they are sent.
+            consume_budget().await;
+            let end = tokio::select! {
+                biased;
+                written = self.outbox.written(), if self.outbox.is_writing() => match written {
+                    Ok(()) => None,
+                    Err(error) => Some(self.lost(&error)),
+                },
+                message = self.exchange.next() => {
+                    last_used = Instant::now();
+                    self.hear(message).await
+                }
+                gone = self.listeners.next_gone(), if self.listeners.is_watching() => {
+                    if let Some(gone) = gone {
+                        last_used = Instant::now();
+                        self.cancel(gone);
+                    }
+                    None
+                }
+                envelope = inbox.next(), if self.has_room() => match envelope {
+                    Some(envelope) => {
+                        last_used = Instant::now();
+                        self.begin(envelope);
+                        None
+                    }
+                    None => Some(End::Stopped),
+                },
+                () = &mut self.timer => self.tick(last_used).await,
+                () = &mut stopping, if !self.stopping => {
+                    self.stop();
+                    None
+                }
+            };
+            let end = end.or_else(|| self.proceed(inbox));
+            if let Some(end) = end {
+                if matches!(end, End::Idle | End::Stopped) {
+                    self.close().await;
+                }
+                return end;
+            }
+        }
+    }
+
+    /// What follows from whatever has just happened.
+    fn proceed(&mut self, inbox: &Inbox) -> Option<End> {
+        if self.is_undisturbed()
+            && let Some(delta) = self.replica.news()
+        {
+            self.exchange.send(In::Delta(delta));
+        }
+        self.write();
+        while let Some(parcel) = self.outbox.next_ready() {
+            if let Some(gone) = self.dispatch(parcel) {
+                self.cancel(gone);
+            }
+        }
+        let finished = self.stopping && self.is_quiet() && inbox.is_empty();
+        finished.then_some(End::Stopped)
+    }
+
+    fn write(&mut self) {
+        let (deleted, replica, storage) = (self.is_deleted(), &self.replica, &mut self.storage);
+        self.outbox.write(|| {
+            let copy = if deleted { None } else { replica.encode() };
+            storage.write(copy)
+        });
+    }
+
+    /// Hands a parcel over. Gives the client that was cut off by it.
+    fn dispatch(&mut self, parcel: Parcel) -> Option<Gone> {
+        match parcel {
+            Parcel::Reply { respond, result } => respond.send(result),
+            Parcel::Message {
+                command,
+                outcome,
+                last,
+            } => return self.listeners.deliver(command, outcome, last),
+            Parcel::Effects { lost, effects } => lost.carry_out(effects),
+        }
+        None
+    }
+
+    /// Whether a change from elsewhere would not meet a change that the user function is about to make.
+    fn is_undisturbed(&self) -> bool {
+        self.running.is_empty() && self.cancelled.is_empty()
+    }
+
+    /// Whether nothing is in progress and nobody listens.
+    fn is_quiet(&self) -> bool {
+        self.is_undisturbed() && self.outbox.is_empty() && self.listeners.is_empty()
+    }
+
+    fn has_room(&self) -> bool {
+        self.running.len() + self.outbox.len() < PIPELINE && self.exchange.waiting() < UNSENT
+    }
+
+    /// Gives a command to the user function.
+    fn begin(&mut self, envelope: Envelope) {
+        let Envelope { call, respond } = envelope;
+        let streamed = call.method.shape.streams_out();
+        if let Some(error) = self.objection(streamed) {
+            return respond.send(Err(error));
+        }
+        self.last_command += 1;
+        self.exchange.send(In::Command(Command {
+            entity_id: self.key.entity_id.to_string(),
+            id: self.last_command,
+            name: call.method.name.to_string(),
+            payload: Some(Any {
+                type_url: call.method.request_type_url.clone(),
+                value: call.payload,
+            }),
+            streamed,
+            metadata: call.metadata,
+        }));
+        let since = self.start_clock();
+        let running = Running {
+            respond,
+            streamed,
+            since,
+        };
+        self.running.insert(self.last_command, running);
+    }
+
+    fn objection(&self, streamed: bool) -> Option<CallError> {
+        if self.is_deleted() {
+            return Some(entity_deleted());
+        }
+        if !streamed {
+            return None;
+        }
+        if self.stopping {
+            return Some(CallError::stopping());
+        }
+        let limit = self.host.limits.listeners;
+        // What has yet to be replied to may become a stream.
+        let streams = self.running.values().filter(|running| running.streamed);
+        (self.listeners.len() + streams.count() >= limit).then(|| {
+            CallError::exhausted(format!(
+                "{limit} streams are open to entity `{}` of {}, the most that CLOUDSTATE_MAX_STREAMS_PER_ENTITY \
+                 allows; try again later",
+                self.key.entity_id, self.host.live.service.name
+            ))
+        })
+    }
+
+    /// Tells the user function that a client listens no more.
+    pub(super) fn cancel(&mut self, gone: Gone) {
+        let Gone { command, lost } = gone;
+        if self.is_deleted() {
+            return;
+        }
+        self.exchange.send(In::StreamCancelled(StreamCancelled {
+            entity_id: self.key.entity_id.to_string(),
+            id: command,
+        }));
+        let since = self.start_clock();
+        self.cancelled.insert(command, Cancelled { lost, since });
+    }
+
+    /// The user function has to answer something from now on.
+    fn start_clock(&mut self) -> Instant {
+        let now = Instant::now();
+        self.due_by(now + self.host.limits.command_timeout);
+        now
+    }
+
+    fn due_by(&mut self, deadline: Instant) {
+        if self.timer.deadline() > deadline {
+            self.timer.as_mut().reset(deadline);
+        }
+    }
+
+    fn stop(&mut self) {
+        self.stopping = true;
+        for gone in self.listeners.fail_all(&CallError::stopping()) {
+            self.cancel(gone);
+        }
+    }
+
+    /// The user function has deleted the entity: it is told nothing any more, and may finish what it has begun.
+    pub(super) fn delete(&mut self) {
+        let now = Instant::now();
+        self.outbox.changed();
+        self.deleted = Some(now);
+        self.due_by(now + CLOSE_TIMEOUT);
+        self.exchange.close();
+    }
+
+    pub(super) fn is_deleted(&self) -> bool {
+        self.deleted.is_some()
+    }
+
+    /// Sees whether the entity has been idle, or something in progress, for too long; otherwise sets the timer anew.
+    async fn tick(&mut self, last_used: Instant) -> Option<End> {
+        let now = Instant::now();
+        let limits = self.host.limits;
+        let running = self.running.values().map(|running| running.since);
+        let oldest = running
+            .chain(self.cancelled.values().map(|cancelled| cancelled.since))
+            .min();
+        let due = match (self.deleted, oldest) {
+            (Some(deleted), _) => deleted + CLOSE_TIMEOUT,
+            (None, Some(oldest)) => oldest + limits.command_timeout,
+            (None, None) if self.is_quiet() => last_used + limits.passivate_after,
+            // Somebody listens, or waits for the store.
+            (None, None) => now + limits.passivate_after,
+        };
+        if due > now {
+            self.timer.as_mut().reset(due);
+            return None;
+        }
+        if self.is_deleted() {
+            tracing::warn!(entity = %self.key, "the user function did not complete its stream within {CLOSE_TIMEOUT:?}");
+            return Some(self.buried().await);
+        }
+        if oldest.is_none() {
+            return Some(End::Idle);
+        }
+        let limit = limits.command_timeout;
+        tracing::error!(entity = %self.key, ?limit, "the user function took too long over a command");
+        let text =
+            format!("the entity did not answer within {limit:?} (CLOUDSTATE_COMMAND_TIMEOUT)");
+        let error = CallError::new(Code::DeadlineExceeded, text);
+        Some(self.give_up(&error).await)
+    }
+
+    /// The deletion becomes durable; then whoever still waits hears of it.
+    pub(super) async fn buried(&mut self) -> End {
+        match self.settle(Changes::Keep).await {
+            Ok(()) => {
+                self.fail(&entity_deleted());
+                End::Deleted
+            }
+            Err(error) => self.lost(&error),
+        }
+    }
+
+    /// Lets what was accepted become durable and answers it; then whoever still waits gets the error.
+    pub(super) async fn give_up(&mut self, error: &CallError) -> End {
+        self.end(Changes::Keep, error).await
+    }
+
+    /// Like [`give_up`](Self::give_up), where the copy in memory is broken: what is not on its way to the store is lost.
+    pub(super) async fn give_up_changes(&mut self, error: &CallError) -> End {
+        self.end(Changes::Drop, error).await
+    }
+
+    async fn end(&mut self, changes: Changes, error: &CallError) -> End {
+        match self.settle(changes).await {
+            Ok(()) => {
+                self.fail(error);
+                End::Reload
+            }
+            Err(error) => self.lost(&error),
+        }
+    }
+
+    /// Waits for the store until everything that is durable has left.
+    async fn settle(&mut self, changes: Changes) -> Result<(), StoreError> {
+        loop {
+            if changes == Changes::Keep {
+                self.write();
+            }
+            while let Some(parcel) = self.outbox.next_ready() {
+                self.dispatch(parcel);
+            }
+            if !self.outbox.is_writing() {
+                return Ok(());
+            }
+            self.outbox.written().await?;
+        }
+    }
+
+    /// The store refused a write: the copy in memory is ahead of it.
+    fn lost(&mut self, error: &StoreError) -> End {
+        tracing::error!(entity = %self.key, %error, "the entity could not be stored");
+        self.fail(&error.clone().into());
+        End::Reload
+    }
+
+    /// Answers everybody with an error.
+    fn fail(&mut self, error: &CallError) {
+        self.outbox.fail(error);
+        for (_, running) in std::mem::take(&mut self.running) {
+            running.respond.send(Err(error.clone()));
+        }
+        // The activation ends, and there is no user function left to be told.
+        self.listeners.fail_all(error);
+    }
+
+    /// Half-closes the stream and waits for the user function to complete it.
+    async fn close(&mut self) {
+        self.exchange.close();
+        let key = self.key;
+        let completed = timeout(CLOSE_TIMEOUT, async {
+            while let Some(message) = self.exchange.next().await {
+                message?;
+                tracing::warn!(entity = %key, "the user function sent a message after its stream was closed");
+            }
+            Ok::<_, UserFunctionError>(())
+        });
+        match completed.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(entity = %key, %error, "the stream did not end in good order");
+            }
+            Err(_) => {
+                tracing::warn!(entity = %key, "the user function did not complete its stream within {CLOSE_TIMEOUT:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! This proxy's copy of one entity, and what its user function knows of it.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use cloudstate_protocol::cloudstate::crdt::CrdtDelta;
+use prost::Message;
+
+use crate::crdt::{Cluster, Crdt, UpdateError};
+
+/// A copy that the user function's deltas are applied to.
+#[derive(Debug)]
+pub(super) struct Replica {
+    cluster: Cluster,
+    /// Nothing until the first delta.
+    current: Option<Crdt>,
+    /// What the user function takes for current, where that is something else.
+    known: Option<Crdt>,
+    /// At most how many bytes the whole value takes as a delta.
+    size: usize,
+    max_size: usize,
+}
+
+/// Why a change of the user function is not accepted.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// It breaks the protocol.
+    Defect(UpdateError),
+    /// The value would not fit into one message any more. The copy is as it was before.
+    TooLarge { limit: usize },
+}
+
+impl Replica {
+    /// `max_size` is in bytes of the whole value as a delta.
+    pub(super) fn new(current: Option<Crdt>, cluster: Cluster, max_size: usize) -> Self {
+        Self {
+            size: current.as_ref().map_or(0, Crdt::delta_len),
+            cluster,
+            current,
+            known: None,
+            max_size,
+        }
+    }
+
+    /// The whole value, for a user function that knows nothing yet.
+    pub(super) fn whole(&self) -> Option<CrdtDelta> {
+        let value = self.current.as_ref()?.value(&self.cluster)?;
+        Some(value.into_delta())
+    }
+
+    /// Applies what the user function has changed.
+    pub(super) fn update(&mut self, delta: CrdtDelta) -> Result<(), Refused> {
+        let size = self.size + delta.encoded_len();
+        if size > self.max_size {
+            return self.update_large(delta);
+        }
+        self.size = size;
+        self.apply(delta).map_err(Refused::Defect)
+    }
+
+    /// Near the limit, sizes are measured instead of estimated.
+    fn update_large(&mut self, delta: CrdtDelta) -> Result<(), Refused> {
+        let before = (self.current.clone(), self.known.clone());
+        self.apply(delta).map_err(Refused::Defect)?;
+        let size = self.current.as_ref().map_or(0, Crdt::delta_len);
+        if size > self.max_size {
+            (self.current, self.known) = before;
+            return Err(Refused::TooLarge {
+                limit: self.max_size,
+            });
+        }
+        self.size = size;
+        Ok(())
+    }
+
+    fn apply(&mut self, delta: CrdtDelta) -> Result<(), UpdateError> {
+        let now = now();
+        let Some(current) = &mut self.current else {
+            self.current = Some(Crdt::create(delta, &self.cluster, now)?);
+            return Ok(());
+        };
+        if self.known.is_none() && current.may_overrule(&delta, now) {
+            self.known = Some(current.clone());
+        }
+        if let Some(known) = &mut self.known {
+            known.update_as_seen(delta.clone(), &self.cluster, now)?;
+        }
+        current.update(delta, &self.cluster, now)
+    }
+
+    /// What the user function does not know yet; it counts as told then.
+    pub(super) fn news(&mut self) -> Option<CrdtDelta> {
+        let known = self.known.take()?.value(&self.cluster)?;
+        let current = self.current.as_ref()?.value(&self.cluster)?;
+        current.since(&known)
+    }
+
+    /// The copy as it is stored.
+    pub(super) fn encode(&self) -> Option<Bytes> {
+        self.current.as_ref().map(Crdt::encode)
+    }
+}
+
+/// Milliseconds since 1970, by the clock of this machine.
+fn now() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

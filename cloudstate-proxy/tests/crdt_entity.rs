@@ -1,0 +1,25 @@
+//! What the router and the host of CRDT entities do, with a user function that a test plays itself, message by message.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::needless_pass_by_value,
+    reason = "a failure is to panic where it happens"
+)]
+
+#[path = "crdt_entity/bench.rs"]
+mod bench;
+#[path = "crdt/deltas.rs"]
+mod deltas;
+#[path = "proto/pool.rs"]
+mod pool;
+#[path = "crdt_entity/user_side.rs"]
+mod user_side;
+
+#[path = "crdt_entity/changes.rs"]
+mod changes;
+#[path = "crdt_entity/failures.rs"]
+mod failures;
+#[path = "crdt_entity/lifecycle.rs"]
+mod lifecycle;
+#[path = "crdt_entity/streams.rs"]
+mod streams;

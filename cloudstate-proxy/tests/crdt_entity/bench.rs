@@ -1,0 +1,173 @@
+//! A router around a user function that the test plays, and what one asks of it.
+
+use std::sync::Arc;
+
+use clap::Parser;
+use cloudstate_proxy::{
+    Settings,
+    call::{Answer, Call, CallError},
+    catalog::Catalog,
+    router::{Answers, Router},
+    store::{MemoryStore, Store},
+};
+use futures_util::StreamExt;
+use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
+
+use crate::user_side::{Played, SOON, UserSide};
+
+pub(crate) struct Bench {
+    pub(crate) router: Router,
+    opened: mpsc::UnboundedReceiver<UserSide>,
+    reported: mpsc::UnboundedReceiver<String>,
+}
+
+/// A call in progress.
+pub(crate) struct Calling(JoinHandle<Result<String, CallError>>);
+
+/// A client that reads a stream.
+pub(crate) struct Watching(Answers);
+
+#[derive(Parser)]
+struct Arguments {
+    #[command(flatten)]
+    settings: Settings,
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        Self::with(
+            60_000,
+            &[],
+            &(Arc::new(MemoryStore::new()) as Arc<dyn Store>),
+        )
+    }
+
+    pub(crate) fn of_store(store: &Arc<dyn Store>) -> Self {
+        Self::with(60_000, &[], store)
+    }
+
+    /// `passivate_after` is in milliseconds.
+    pub(crate) fn with(passivate_after: i64, flags: &[&str], store: &Arc<dyn Store>) -> Self {
+        let settings = Arguments::parse_from(["test"].iter().chain(flags)).settings;
+        let (user_function, opened, reported) = Played::new(passivate_after);
+        let catalog = Catalog::new(user_function.spec()).unwrap();
+        Self {
+            router: Router::new(catalog, user_function, store, &settings),
+            opened,
+            reported,
+        }
+    }
+
+    /// The next stream that the proxy opens.
+    pub(crate) async fn opened(&mut self) -> UserSide {
+        timeout(SOON, self.opened.recv())
+            .await
+            .expect("a stream is opened soon")
+            .unwrap()
+    }
+
+    /// The next stream, started for an entity of which nothing is known.
+    pub(crate) async fn started(&mut self) -> UserSide {
+        let mut user = self.opened().await;
+        assert_eq!(user.init().await.1, None);
+        user
+    }
+
+    /// Asserts that no other stream has been opened.
+    pub(crate) fn nothing_opened(&mut self) {
+        assert!(self.opened.try_recv().is_err());
+    }
+
+    /// The next error that the user function is told of.
+    pub(crate) async fn reported(&mut self) -> String {
+        timeout(SOON, self.reported.recv())
+            .await
+            .expect("an error is reported soon")
+            .unwrap()
+    }
+
+    fn call_of(&self, method: &str, id: &str, text: &str) -> Call {
+        let method = self.router.catalog().method("test.room.Room", method);
+        Call {
+            method: Arc::clone(method.unwrap()),
+            payload: [field(1, id), field(2, text)].concat().into(),
+            metadata: None,
+        }
+    }
+
+    /// Calls `Room/Change`.
+    pub(crate) fn change(&self, id: &str, text: &str) -> Calling {
+        let (router, call) = (self.router.clone(), self.call_of("Change", id, text));
+        Calling(tokio::spawn(async move {
+            let answer = router.call(call).await?;
+            Ok(text_of(&answer.expect("a message")))
+        }))
+    }
+
+    /// Calls `Room/Watch`.
+    pub(crate) fn watch(&self, id: &str) -> Watching {
+        Watching(self.router.answers(self.call_of("Watch", id, "")))
+    }
+}
+
+impl Calling {
+    pub(crate) async fn result(self) -> Result<String, CallError> {
+        timeout(SOON, self.0)
+            .await
+            .expect("an answer comes soon")
+            .unwrap()
+    }
+
+    /// The response's text.
+    pub(crate) async fn text(self) -> String {
+        self.result().await.unwrap()
+    }
+
+    pub(crate) async fn error(self) -> CallError {
+        self.result().await.unwrap_err()
+    }
+
+    pub(crate) fn is_answered(&self) -> bool {
+        self.0.is_finished()
+    }
+}
+
+impl Watching {
+    /// The next message's text; `None` at the end of the stream.
+    pub(crate) async fn next(&mut self) -> Option<Result<String, CallError>> {
+        let next = timeout(SOON, self.0.next())
+            .await
+            .expect("a message comes soon")?;
+        Some(next.map(|answer| answer.as_ref().map_or_else(String::new, text_of)))
+    }
+
+    pub(crate) async fn text(&mut self) -> String {
+        self.next().await.expect("the stream goes on").unwrap()
+    }
+
+    pub(crate) async fn error(&mut self) -> CallError {
+        self.next().await.expect("the stream goes on").unwrap_err()
+    }
+
+    /// Sends the call, and waits until there is an answer or the other side is done.
+    pub(crate) async fn poll_while<T>(&mut self, other: impl Future<Output = T>) -> T {
+        tokio::select! {
+            biased;
+            next = self.next() => panic!("{next:?} before it was time"),
+            result = other => result,
+        }
+    }
+}
+
+/// Text as a field of a message.
+pub(crate) fn field(number: u8, text: &str) -> Vec<u8> {
+    if text.is_empty() {
+        return Vec::new();
+    }
+    let len = u8::try_from(text.len()).unwrap();
+    [&[number << 3 | 2, len], text.as_bytes()].concat()
+}
+
+fn text_of(answer: &Answer) -> String {
+    String::from_utf8(answer.payload.get(2..).unwrap_or_default().to_vec()).unwrap()
+}
