@@ -56,7 +56,7 @@ fn respond(groups: impl IntoIterator<Item = ProcessGroup>) -> MaybeReply<Respons
                 answer = Response { message }.into();
             }
             Step::Forward(to) => {
-                answer = Reply::forward(Forward::to(ActionTwo::Call, other(to.id)))
+                answer = Reply::forward(Forward::to(ActionTwo::Call, other(to.id)));
             }
             Step::Fail(fail) => answer = Reply::failure(fail.message),
             Step::Effect(effect) => {
