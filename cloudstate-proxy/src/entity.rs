@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use bytestring::ByteString;
 use dashmap::{DashMap, Entry};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -29,6 +29,7 @@ use event_sourced::EventSourced;
 use value::Value;
 
 pub(crate) use inbox::Inbox;
+use inbox::{Mailbox, Rejected};
 pub(crate) use respond::{Abandoned, Lost, Respond};
 
 /// A command on its way to an entity, with the way back.
@@ -70,7 +71,7 @@ impl Population {
 #[derive(Debug)]
 pub(crate) struct LiveEntities {
     pub(crate) service: Arc<Service>,
-    mailboxes: DashMap<ByteString, mpsc::Sender<Envelope>>,
+    mailboxes: DashMap<ByteString, Mailbox>,
     mailbox_size: usize,
     population: Population,
 }
@@ -158,9 +159,9 @@ impl LiveEntities {
         let Some(mailbox) = this.mailboxes.get(&id) else {
             return Self::start(host, id, envelope);
         };
-        match mailbox.try_send(envelope) {
+        match mailbox.send(envelope) {
             Ok(()) => {}
-            Err(mpsc::error::TrySendError::Full(envelope)) => {
+            Err(Rejected::Full(envelope)) => {
                 let waiting = this.mailbox_size;
                 drop(mailbox);
                 envelope.respond.send(Err(CallError::exhausted(format!(
@@ -168,7 +169,7 @@ impl LiveEntities {
                     this.service.name
                 ))));
             }
-            Err(mpsc::error::TrySendError::Closed(envelope)) => {
+            Err(Rejected::Closed(envelope)) => {
                 drop(mailbox);
                 Self::start(host, id, envelope);
             }
@@ -188,8 +189,7 @@ impl LiveEntities {
                 Self::submit(host, id, envelope);
             }
             entry => {
-                let (mailbox, commands) = mpsc::channel(this.mailbox_size);
-                let inbox = Inbox::new(envelope, commands);
+                let (mailbox, inbox) = Inbox::new(envelope, this.mailbox_size);
                 let host = Arc::clone(host);
                 this.population.tasks.spawn(async move {
                     host.run(id, inbox).await;

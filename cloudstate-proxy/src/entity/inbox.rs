@@ -1,38 +1,132 @@
 //! The commands that wait for one entity.
+//!
+//! A channel would do, but not for the entities that wait: tokio's takes a block of 32 places with the first command and
+//! keeps it, some 3 KB for each idle entity. What is here keeps next to nothing.
 
-use tokio::sync::mpsc;
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::Poll,
+};
+
+use futures_util::task::AtomicWaker;
 
 use super::Envelope;
 use crate::call::CallError;
+
+/// Places that an empty mailbox keeps.
+const KEPT: usize = 4;
+
+/// Where commands are put: the senders' end of an [`Inbox`].
+#[derive(Debug)]
+pub(crate) struct Mailbox(Arc<Shared>);
+
+/// Why a command did not go into a mailbox; it comes back.
+#[derive(Debug)]
+pub(crate) enum Rejected {
+    /// As many wait as may.
+    Full(Envelope),
+    /// The entity has left.
+    Closed(Envelope),
+}
 
 /// A bounded mailbox, and a place before it for a command that has to be handled again.
 #[derive(Debug)]
 pub(crate) struct Inbox {
     first: Option<Envelope>,
-    mailbox: mpsc::Receiver<Envelope>,
+    mailbox: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    waiting: Mutex<Waiting>,
+    entity: AtomicWaker,
+    limit: usize,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    commands: VecDeque<Envelope>,
+    closed: bool,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        // Nothing that holds the lock can leave it half-way.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Mailbox {
+    /// Puts a command behind those that wait.
+    pub(crate) fn send(&self, envelope: Envelope) -> Result<(), Rejected> {
+        let mut waiting = self.0.lock();
+        if waiting.closed {
+            return Err(Rejected::Closed(envelope));
+        }
+        if waiting.commands.len() >= self.0.limit {
+            return Err(Rejected::Full(envelope));
+        }
+        waiting.commands.push_back(envelope);
+        drop(waiting);
+        self.0.entity.wake();
+        Ok(())
+    }
+
+    /// Whether the entity has left.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.lock().closed
+    }
 }
 
 impl Inbox {
-    pub(crate) fn new(first: Envelope, mailbox: mpsc::Receiver<Envelope>) -> Self {
-        Self {
+    /// An inbox with its first command, and the mailbox that takes up to `limit` others.
+    pub(crate) fn new(first: Envelope, limit: usize) -> (Mailbox, Self) {
+        let mailbox = Arc::new(Shared {
+            waiting: Mutex::default(),
+            entity: AtomicWaker::new(),
+            limit,
+        });
+        let inbox = Self {
             first: Some(first),
-            mailbox,
-        }
+            mailbox: Arc::clone(&mailbox),
+        };
+        (Mailbox(mailbox), inbox)
     }
 
-    /// The next command whose caller still waits; `None` when there can be no more.
+    /// The next command whose caller still waits.
     ///
     /// A caller that has gone away before its command began cannot tell whether it ran, so it does not.
-    pub(crate) async fn next(&mut self) -> Option<Envelope> {
+    pub(crate) async fn next(&mut self) -> Envelope {
         loop {
             let envelope = match self.first.take() {
                 Some(envelope) => envelope,
-                None => self.mailbox.recv().await?,
+                None => self.receive().await,
             };
             if !envelope.respond.is_abandoned() {
-                return Some(envelope);
+                return envelope;
             }
         }
+    }
+
+    async fn receive(&self) -> Envelope {
+        poll_fn(|cx| {
+            if let Some(envelope) = self.mailbox.lock().commands.pop_front() {
+                return Poll::Ready(envelope);
+            }
+            self.mailbox.entity.register(cx.waker());
+            // A command may have come before the waker was known.
+            let mut waiting = self.mailbox.lock();
+            match waiting.commands.pop_front() {
+                Some(envelope) => Poll::Ready(envelope),
+                None => {
+                    waiting.commands.shrink_to(KEPT);
+                    Poll::Pending
+                }
+            }
+        })
+        .await
     }
 
     /// Puts a command back, before all others.
@@ -42,7 +136,7 @@ impl Inbox {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.first.is_none() && self.mailbox.is_empty()
+        self.first.is_none() && self.mailbox.lock().commands.is_empty()
     }
 
     /// Answers everything that waits now with one error.
@@ -50,8 +144,21 @@ impl Inbox {
         if let Some(envelope) = self.first.take() {
             envelope.respond.send(Err(error.clone()));
         }
-        while let Ok(envelope) = self.mailbox.try_recv() {
+        // Taken out first: answering is not for the time of the lock.
+        let waiting = std::mem::take(&mut self.mailbox.lock().commands);
+        for envelope in waiting {
             envelope.respond.send(Err(error.clone()));
         }
+    }
+}
+
+impl Drop for Inbox {
+    fn drop(&mut self) {
+        let mut waiting = self.mailbox.lock();
+        waiting.closed = true;
+        let commands = std::mem::take(&mut waiting.commands);
+        drop(waiting);
+        // Without an entity there is no answer; their callers are told so where they wait.
+        drop(commands);
     }
 }

@@ -149,14 +149,11 @@ impl<'a> Activation<'a> {
                     }
                     None
                 }
-                envelope = inbox.next(), if self.has_room() => match envelope {
-                    Some(envelope) => {
-                        last_used = Instant::now();
-                        self.begin(envelope);
-                        None
-                    }
-                    None => Some(End::Stopped),
-                },
+                envelope = inbox.next(), if self.has_room() => {
+                    last_used = Instant::now();
+                    self.begin(envelope);
+                    None
+                }
                 () = &mut self.timer => self.tick(last_used).await,
                 () = &mut stopping, if !self.stopping => {
                     self.stop();

@@ -22,7 +22,6 @@ pub(super) async fn serve(host: &CrdtHost, inbox: &mut Inbox) -> End {
         tokio::select! {
             biased;
             envelope = inbox.next() => {
-                let Some(envelope) = envelope else { return End::Stopped };
                 envelope.respond.send(Err(entity_deleted()));
                 timer.as_mut().reset(Instant::now() + passivate_after);
             }

@@ -74,13 +74,10 @@ impl<'a, K: Kind> Activation<'a, K> {
                     last_used = Instant::now();
                     self.hear(message, inbox).await
                 }
-                envelope = inbox.next(), if free && self.unanswered.len() < PIPELINE => match envelope {
-                    Some(envelope) => {
-                        last_used = Instant::now();
-                        self.begin(envelope, timer.as_mut()).await
-                    }
-                    None => Some(End::Stopped),
-                },
+                envelope = inbox.next(), if free && self.unanswered.len() < PIPELINE => {
+                    last_used = Instant::now();
+                    self.begin(envelope, timer.as_mut()).await
+                }
                 () = &mut timer => self.tick(last_used, timer.as_mut()).await,
                 () = &mut stopping, if free && self.unanswered.is_empty() && inbox.is_empty() => Some(End::Stopped),
             };
