@@ -23,6 +23,7 @@ pub(crate) struct EntityOptions {
     pub(crate) snapshot_every: Option<SpannedValue<EventCount>>,
     pub(crate) passivate_after: Option<SpannedValue<String>>,
     pub(crate) register: Option<bool>,
+    pub(crate) json: Option<SpannedValue<JsonWord>>,
     #[darling(rename = "crate")]
     pub(crate) krate: Option<PathOption>,
 }
@@ -77,6 +78,26 @@ impl FromMeta for PathOption {
                 "expected a path without quotes, such as `pb::ShoppingCart`",
             )
             .with_span(expr)),
+        }
+    }
+}
+
+/// The option `json`, which is a word alone.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct JsonWord;
+
+impl FromMeta for JsonWord {
+    fn from_word() -> darling::Result<Self> {
+        Ok(Self)
+    }
+
+    fn from_meta(item: &Meta) -> darling::Result<Self> {
+        match item {
+            Meta::Path(_) => Ok(Self),
+            Meta::List(_) | Meta::NameValue(_) => Err(darling::Error::custom(
+                "`json` stands alone: to name the stored type write `#[json(name = \"cart\")]` above the struct",
+            )
+            .with_span(item)),
         }
     }
 }

@@ -11,14 +11,21 @@ use crate::{
 
 /// A type that is stored as JSON.
 #[derive(Debug)]
-pub(crate) struct Stored<'a> {
+pub(crate) struct Stored {
     krate: CratePath,
-    ident: &'a Ident,
+    ident: Ident,
     type_url: String,
 }
 
+impl Stored {
+    /// The same in code that finds the library under another path.
+    pub(crate) fn within(self, krate: CratePath) -> Self {
+        Self { krate, ..self }
+    }
+}
+
 /// What the type's `#[json(..)]` says, and its defaults where it says nothing that can be used; nothing of a generic type.
-pub(crate) fn validate<'a>(input: &'a DeriveInput, errors: &mut Errors) -> Option<Stored<'a>> {
+pub(crate) fn validate(input: &DeriveInput, errors: &mut Errors) -> Option<Stored> {
     let options = options(input, errors);
     if !input.generics.params.is_empty() {
         errors.at(
@@ -41,13 +48,13 @@ pub(crate) fn validate<'a>(input: &'a DeriveInput, errors: &mut Errors) -> Optio
     };
     Some(Stored {
         krate: CratePath::new(options.krate),
-        ident: &input.ident,
+        ident: input.ident.clone(),
         type_url: format!("json.cloudstate.io/{name}{suffix}"),
     })
 }
 
 /// The implementation of `Payload`.
-pub(crate) fn expand(stored: &Stored<'_>) -> TokenStream {
+pub(crate) fn expand(stored: &Stored) -> TokenStream {
     let Stored {
         krate,
         ident,

@@ -48,7 +48,14 @@ pub fn event_sourced_entity(options: TokenStream, item: TokenStream) -> TokenStr
 /// before the first command, and an `impl` block with [`macro@handlers`]. Its command handlers change it through
 /// `&mut Context<Self>`; the entity has no events.
 ///
-/// The options are those of [`macro@event_sourced_entity`], without `snapshot_every`.
+/// The options are those of [`macro@event_sourced_entity`], without `snapshot_every`, and one more:
+///
+/// | option | meaning | without it |
+/// |---|---|---|
+/// | `json` | stores the struct itself as JSON, by `serde`; it derives `serde::Serialize` and `serde::Deserialize`, and may have `#[json(name = "cart", version = 2)]` as with [`macro@Json`] | the pair of snapshot methods |
+///
+/// A struct that is stored itself is replaced as a whole when it is loaded. One that holds more than its state, such as
+/// what `Cloudstate::register_with` gives it, has a pair of snapshot methods instead.
 #[proc_macro_attribute]
 pub fn value_entity(options: TokenStream, item: TokenStream) -> TokenStream {
     driver::entity(EntityKind::Value, options.into(), &item.into()).into()

@@ -3,7 +3,7 @@
 use proc_macro2::Span;
 use syn::{Attribute, Generics, Ident, ItemStruct, Path, Type};
 
-use crate::{attrs::CratePath, errors::Errors};
+use crate::{attrs::CratePath, errors::Errors, json};
 
 /// The attributes that make an entity of a struct, by the kind of entity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,16 @@ pub(crate) struct Entity {
     /// In milliseconds.
     pub(crate) passivate_after: Option<u64>,
     pub(crate) register: bool,
+    /// Of a value entity that is stored as JSON.
+    pub(crate) json: Option<Json>,
+}
+
+/// The option `json`, and where it is written.
+#[derive(Debug)]
+pub(crate) struct Json {
+    pub(crate) span: Span,
+    /// How the struct is stored, unless `#[derive(Json)]` says it.
+    pub(crate) stored: Option<json::Stored>,
 }
 
 /// A struct with `#[action]`.

@@ -13,6 +13,7 @@ use crate::{
     Context, DecodeError, EventContext, Payload, Service,
     handler::{Handled, Incoming},
     kind::{self, Kind},
+    stored_form::StoredForm,
 };
 
 /// The id of one entity: what its key fields say.
@@ -82,14 +83,22 @@ pub trait EventSourcedEntity: Entity<Kind = kind::EventSourced> {
 
 /// An entity whose state is stored as a whole.
 pub trait ValueEntity: Entity<Kind = kind::Value> {
+    /// How the state is written and read.
+    #[doc(hidden)]
+    const STORED_FORM: StoredForm<Self>;
+
     /// The state in its stored form.
-    fn store(&self) -> Any;
+    fn store(&self) -> Any {
+        (Self::STORED_FORM.store)(self)
+    }
 
     /// Replaces the state by a stored one.
     ///
     /// # Errors
     /// The value is of another type, or its bytes are not such a value.
-    fn load(&mut self, value: &Any) -> Result<(), ReplayError>;
+    fn load(&mut self, value: &Any) -> Result<(), ReplayError> {
+        (Self::STORED_FORM.load)(self, value)
+    }
 }
 
 /// An entity type that can start from nothing.

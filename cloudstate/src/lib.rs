@@ -116,6 +116,7 @@ mod server;
 pub mod service;
 mod settings;
 pub mod testing;
+mod stored_form;
 mod user_function;
 mod value_entity;
 
@@ -152,10 +153,11 @@ pub mod __private {
         codec::{JsonCodec, json_codec},
         completeness::{check_calls_complete, check_complete, name_of},
         private::{
-            ServedByOneEntity, dispatch, load, no_handler, read_older, replay, replay_older,
-            restore_snapshot, store, take_snapshot, takes_snapshots,
+            ServedByOneEntity, dispatch, no_handler, read_older, replay, replay_older,
+            restore_snapshot, take_snapshot, takes_snapshots,
         },
         registry::Registration,
+        stored_form::{HasOneStoredForm, StoredForm, of_snapshots, of_whole},
     };
     pub use bytes::Bytes;
     pub use bytestring::ByteString;

@@ -90,49 +90,7 @@ pub fn restore_snapshot<E: Snapshots>(
     restore(state, snapshot, "snapshot")
 }
 
-/// The state of a value entity, by its pair of snapshot methods.
-pub fn store<E: Storable>(state: &E) -> Any {
-    state.store()
-}
-
-/// Replaces the state of a value entity by a stored one.
-///
-/// # Errors
-/// The value is of another type, or its bytes are not such a value.
-pub fn load<E: Storable>(state: &mut E, value: &Any) -> Result<(), ReplayError> {
-    state.load(value)
-}
-
-/// A value entity of which it is known how its state is stored.
-#[diagnostic::on_unimplemented(
-    message = "how is the state of `{Self}` stored? a value entity needs a stored form",
-    label = "no `#[snapshot]` and `#[snapshot_handler]` found",
-    note = "write `#[snapshot] fn save(&self) -> T` and `#[snapshot_handler] fn restore(&mut self, saved: T)` in the \
-            `#[handlers]` block of `{Self}`"
-)]
-pub trait Storable: Entity {
-    /// See [`store`].
-    fn store(&self) -> Any;
-
-    /// See [`load`].
-    ///
-    /// # Errors
-    /// See [`load`].
-    fn load(&mut self, value: &Any) -> Result<(), ReplayError>;
-}
-
-#[diagnostic::do_not_recommend]
-impl<E: Snapshots> Storable for E {
-    fn store(&self) -> Any {
-        take_snapshot(self)
-    }
-
-    fn load(&mut self, value: &Any) -> Result<(), ReplayError> {
-        restore(self, value, "value").unwrap_or_else(|| Err(no_handler::<E>(value, "value")))
-    }
-}
-
-fn restore<E: Snapshots>(
+pub(crate) fn restore<E: Snapshots>(
     state: &mut E,
     stored: &Any,
     kind: &'static str,
@@ -150,7 +108,7 @@ pub fn no_handler<E: Entity>(any: &Any, kind: &'static str) -> ReplayError {
     }
 }
 
-fn undecodable(any: &Any, kind: &'static str, source: DecodeError) -> ReplayError {
+pub(crate) fn undecodable(any: &Any, kind: &'static str, source: DecodeError) -> ReplayError {
     ReplayError::Decode {
         kind,
         type_url: any.type_url.clone(),

@@ -7,7 +7,8 @@ use syn::spanned::Spanned;
 use crate::{
     attrs::CratePath,
     errors::Errors,
-    model::{Entity, EntityKind, Service, SnapshotEvery},
+    json,
+    model::{Entity, EntityKind, Json, Service, SnapshotEvery},
 };
 
 /// The struct with its implementations, and `errors` where there are any.
@@ -30,10 +31,6 @@ pub(crate) fn entity(model: &Entity, errors: &Errors) -> TokenStream {
         EntityKind::EventSourced => quote!(EventSourced),
         EntityKind::Value => quote!(Value),
     };
-    let of_its_kind = match model.kind {
-        EntityKind::EventSourced => event_sourced(model),
-        EntityKind::Value => value(model),
-    };
     let service = match &model.service {
         Ok(Service { path, .. }) => quote!(#path),
         // A type with an error inside: the compiler asks nothing more of it, wherever the service is used.
@@ -43,6 +40,10 @@ pub(crate) fn entity(model: &Entity, errors: &Errors) -> TokenStream {
         }
     };
     let is_sound = errors.is_empty() && model.service.is_ok();
+    let of_its_kind = match model.kind {
+        EntityKind::EventSourced => event_sourced(model),
+        EntityKind::Value => value(model, is_sound),
+    };
     let checks = is_sound.then(|| checks(model));
     let errors = errors.to_tokens();
     quote! {
@@ -73,25 +74,40 @@ fn event_sourced(model: &Entity) -> TokenStream {
     }
 }
 
-fn value(model: &Entity) -> TokenStream {
+fn value(model: &Entity, is_sound: bool) -> TokenStream {
     let Entity { item, krate, .. } = model;
     let name = &item.ident;
     let (impl_generics, type_generics, bounds) = item.generics.split_for_impl();
+    let form = match &model.json {
+        // The mistake may be why the stored form is not known.
+        _ if !is_sound => quote!(::core::unreachable!()),
+        Some(_) => quote!(#krate::__private::of_whole::<Self>()),
+        None => quote!(#krate::__private::of_snapshots::<Self>()),
+    };
+    let json = is_sound.then(|| stored_form(model));
     quote! {
         #[automatically_derived]
         impl #impl_generics #krate::ValueEntity for #name #type_generics #bounds {
-            fn store(&self) -> #krate::Any {
-                #krate::__private::store(self)
-            }
-
-            fn load(
-                &mut self,
-                __value: &#krate::Any,
-            ) -> ::core::result::Result<(), #krate::ReplayError> {
-                #krate::__private::load(self, __value)
-            }
+            const STORED_FORM: #krate::__private::StoredForm<Self> = #form;
         }
+        #json
     }
+}
+
+/// What makes the struct its own stored form, once.
+fn stored_form(model: &Entity) -> Option<TokenStream> {
+    let Entity { item, krate, .. } = model;
+    let Json { span, stored } = model.json.as_ref()?;
+    let name = &item.ident;
+    let (impl_generics, type_generics, bounds) = item.generics.split_for_impl();
+    let payload = stored.as_ref().map(json::expand);
+    let krate = krate.at(*span);
+    let one_form = quote_spanned!(*span=> #krate::__private::HasOneStoredForm);
+    Some(quote! {
+        #payload
+        #[automatically_derived]
+        impl #impl_generics #one_form for #name #type_generics #bounds {}
+    })
 }
 
 fn checks(model: &Entity) -> TokenStream {

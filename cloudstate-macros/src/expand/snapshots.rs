@@ -1,7 +1,7 @@
 //! Between the state and its stored form.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
 use super::{local, upcasts};
@@ -66,7 +66,15 @@ pub(super) fn implementation(model: &Handlers) -> Option<TokenStream> {
     } = model.snapshots.as_ref()?;
     let argument = local("__snapshot", restored.span());
     let older = upcasts::of_snapshots(model);
+    let one_form = krate.at(save.span());
+    let one_form = quote_spanned!(save.span()=>
+        impl #impl_generics #one_form::__private::HasOneStoredForm for #self_type #bounds {}
+    );
     Some(quote! {
+        #(#cfgs)*
+        #[automatically_derived]
+        #one_form
+
         #(#cfgs)*
         #[automatically_derived]
         #[allow(deprecated, reason = "a handler may be deprecated for other callers")]

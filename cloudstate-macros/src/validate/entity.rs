@@ -4,23 +4,25 @@ use std::mem;
 
 use darling::util::SpannedValue;
 use proc_macro2::Span;
-use syn::{Ident, ItemStruct};
+use syn::{DeriveInput, Ident, ItemStruct, Path, Token, punctuated::Punctuated};
 
 use crate::{
     attrs::{CratePath, EntityOptions, PathOption},
     errors::Errors,
-    model::{Entity, EntityKind, Service, SnapshotEvery},
+    json,
+    model::{Entity, EntityKind, Json, Service, SnapshotEvery},
 };
 
 /// An entity of what its options say, and of their defaults where they say nothing that can be used.
 pub(crate) fn entity(
     kind: EntityKind,
     options: EntityOptions,
-    item: ItemStruct,
+    mut item: ItemStruct,
     errors: &mut Errors,
 ) -> Entity {
     of_its_kind(kind, &options, errors);
     Entity {
+        json: stored_form(&options, &mut item, errors),
         kind,
         service: service(
             ("entity", kind.attribute()),
@@ -44,13 +46,62 @@ pub(crate) fn entity(
 
 /// Refuses options that entities of this kind do not have.
 fn of_its_kind(kind: EntityKind, options: &EntityOptions, errors: &mut Errors) {
-    if let (EntityKind::Value, Some(every)) = (kind, &options.snapshot_every) {
+    if kind != EntityKind::EventSourced
+        && let Some(every) = &options.snapshot_every
+    {
         let message = format!(
             "{} stores its state with every command that changes it: remove `snapshot_every`",
             kind.noun()
         );
         errors.push(syn::Error::new(every.span(), message));
     }
+    if kind != EntityKind::Value
+        && let Some(json) = &options.json
+    {
+        let message = format!(
+            "{} is not stored as a whole: remove `json`, and write `#[derive(Json)]` above the types that it stores",
+            kind.noun()
+        );
+        errors.push(syn::Error::new(json.span(), message));
+    }
+}
+
+/// How a struct with the option `json` is stored, by `#[json(..)]` attributes that are then removed: they belong to the
+/// derive macro, which may be there instead.
+fn stored_form(
+    options: &EntityOptions,
+    item: &mut ItemStruct,
+    errors: &mut Errors,
+) -> Option<Json> {
+    let span = options.json.as_ref()?.span();
+    if derives_json(item) {
+        return Some(Json { span, stored: None });
+    }
+    let stored = json::validate(&DeriveInput::from(item.clone()), errors);
+    item.attrs
+        .retain(|attribute| !attribute.path().is_ident("json"));
+    let krate = CratePath::new(options.krate.clone());
+    let stored = stored.map(|stored| stored.within(krate));
+    Some(Json { span, stored })
+}
+
+fn derives_json(item: &ItemStruct) -> bool {
+    let derives = item
+        .attrs
+        .iter()
+        .filter(|attribute| attribute.path().is_ident("derive"));
+    derives
+        .filter_map(|derive| {
+            derive
+                .parse_args_with(Punctuated::<Path, Token![,]>::parse_terminated)
+                .ok()
+        })
+        .flatten()
+        .any(|path| {
+            path.segments
+                .last()
+                .is_some_and(|last| last.ident == "Json")
+        })
 }
 
 /// The service that `noun`, a struct with `attribute`, implements.

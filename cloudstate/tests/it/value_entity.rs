@@ -10,8 +10,8 @@ use cloudstate::{
             valueentity::{
                 ValueEntityAction, ValueEntityDelete, ValueEntityInit, ValueEntityInitState,
                 ValueEntityReply, ValueEntityStreamIn, ValueEntityStreamOut, ValueEntityUpdate,
-                value_entity_action::Action as StateAction, value_entity_stream_in::Message as In,
-                value_entity_stream_out::Message as Out,
+                value_entity_action::Action as StateAction, value_entity_client::ValueEntityClient,
+                value_entity_stream_in::Message as In, value_entity_stream_out::Message as Out,
             },
         },
         version,
@@ -19,6 +19,9 @@ use cloudstate::{
 };
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use proptest::prelude::*;
+use tokio::time::timeout;
+
+use crate::conversation::{PATIENCE, connect};
 
 mod pb {
     include!("../ui/shop.rs");
@@ -443,6 +446,40 @@ fn a_value_of_another_type_or_form_is_named() {
         "{}",
         failure.description
     );
+}
+
+#[tokio::test]
+async fn the_protocol_server_serves_the_same_machine() {
+    let channel = connect(user_function()).await;
+    let mut peer = Peer::opened();
+    let messages = [
+        init("shop.Cart", Some(ValueEntityInitState::default())),
+        In::Command(peer.command("AddItem", Any::pack(&item("tea")))),
+        In::Command(peer.command("AddItem", Any::pack(&item("milk fail")))),
+        In::Command(peer.command("AddItem", Any::pack(&item("honey")))),
+        In::Command(peer.command("AddItem", Any::pack(&item("clear")))),
+        init("shop.Cart", None),
+    ];
+    let expected: Vec<_> = messages
+        .clone()
+        .into_iter()
+        .filter_map(|message| peer.send(message))
+        .collect();
+    assert_eq!(expected.len(), 5);
+
+    let input = messages.map(|message| ValueEntityStreamIn {
+        message: Some(message),
+    });
+    let replies = ValueEntityClient::new(channel)
+        .handle(futures_util::stream::iter(input))
+        .await
+        .unwrap()
+        .into_inner();
+    let replies = replies.map(|reply| reply.unwrap().message.unwrap());
+    let replies = timeout(PATIENCE, replies.collect::<Vec<_>>())
+        .await
+        .unwrap();
+    assert_eq!(replies, expected);
 }
 
 proptest! {
