@@ -23,6 +23,7 @@ pub(crate) struct EntityOptions {
     pub(crate) snapshot_every: Option<SpannedValue<EventCount>>,
     pub(crate) passivate_after: Option<SpannedValue<String>>,
     pub(crate) register: Option<bool>,
+    pub(crate) init: Option<PathOption>,
     pub(crate) json: Option<SpannedValue<JsonWord>>,
     #[darling(rename = "crate")]
     pub(crate) krate: Option<PathOption>,

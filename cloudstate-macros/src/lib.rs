@@ -22,7 +22,7 @@ use model::EntityKind;
 /// Makes a struct the state of an event-sourced entity, which implements a service of a `.proto` file.
 ///
 /// The struct is the state in memory. What is stored are its events and snapshots, so its fields may change freely. It
-/// needs `Default`, the state before the first event, and an `impl` block with [`macro@handlers`].
+/// needs the state before the first event, by `Default` or `init`, and an `impl` block with [`macro@handlers`].
 ///
 /// | option | meaning | without it |
 /// |---|---|---|
@@ -30,8 +30,9 @@ use model::EntityKind;
 /// | `extern_service = protos::ShoppingCart` | instead of `service`, where the marker is of another crate | |
 /// | `persistence_id = "shopping-cart"` | separates what is stored from that of other entities; changing it loses sight of everything stored | name of the struct |
 /// | `snapshot_every = 100` | stores a snapshot with every hundredth event | no snapshots |
-/// | `passivate_after = "30s"` | keeps an idle entity in memory for so long: a whole number of `ms`, `s`, `m` or `h` | up to the proxy |
-/// | `register = false` | leaves the entity out of what `cloudstate::run` serves; it then needs no `Default` | registered |
+/// | `passivate_after = "30s"` | keeps an idle entity in memory for so long: a whole number of `ms`, `s`, `m` or `h`, up to `720h` | up to the proxy |
+/// | `init = Cart::new` | creates the state before the first command, a function from `&EntityId` to the struct | `Default` |
+/// | `register = false` | leaves the entity out of what `cloudstate::run` serves; it then needs neither `Default` nor `init` | registered |
 /// | `crate = path` | where the crate `cloudstate` is, if it has another name | `::cloudstate` |
 ///
 /// Within a crate no two entities implement one service. Of two with the same `extern_service` the program complains
@@ -44,9 +45,9 @@ pub fn event_sourced_entity(options: TokenStream, item: TokenStream) -> TokenStr
 /// Makes a struct the state of a value entity, which implements a service of a `.proto` file.
 ///
 /// The state is stored as a whole, with every command that has changed it: what the method with [`macro@snapshot`]
-/// returns is stored, and the one with [`macro@snapshot_handler`] reads it back. The struct needs `Default`, the state
-/// before the first command, and an `impl` block with [`macro@handlers`]. Its command handlers change it through
-/// `&mut Context<Self>`; the entity has no events.
+/// returns is stored, and the one with [`macro@snapshot_handler`] reads it back. The struct needs the state before the
+/// first command, by `Default` or `init`, and an `impl` block with [`macro@handlers`]. Its command handlers change it
+/// through `&mut Context<Self>`; the entity has no events.
 ///
 /// The options are those of [`macro@event_sourced_entity`], without `snapshot_every`, and one more:
 ///

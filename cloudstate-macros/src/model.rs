@@ -43,6 +43,8 @@ pub(crate) struct Entity {
     /// In milliseconds.
     pub(crate) passivate_after: Option<u64>,
     pub(crate) register: bool,
+    /// The function that creates one, if not `Default`.
+    pub(crate) init: Option<Path>,
     /// Of a value entity that is stored as JSON.
     pub(crate) json: Option<Json>,
 }

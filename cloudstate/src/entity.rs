@@ -63,6 +63,8 @@ pub trait Entity: Sized + Send + 'static {
     type Kind: Kind;
     /// The service that it implements.
     type Service: Service;
+    /// How it starts: [`FromDefault`], or the type itself where its attribute names a function.
+    type Init;
     /// Separates what it stores from what other entity types store. Changing it loses sight of everything stored.
     const PERSISTENCE_ID: &'static str;
     /// How long an idle entity stays in memory; `None` leaves it to the proxy (30 s unless it is told otherwise).
@@ -101,21 +103,43 @@ pub trait ValueEntity: Entity<Kind = kind::Value> {
     }
 }
 
-/// An entity type that can start from nothing.
+/// An entity type that can start from nothing: by its `Default`, or by the function that `init = ..` names.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be created from nothing",
     label = "does not implement `Default`",
     note = "write `#[derive(Default)]` above `struct {Self}`",
-    note = "or write `register = false` in its attribute, and pass it to `Cloudstate::register_with`"
+    note = "or write `init = {Self}::new` in its attribute, with a function from `&EntityId` to `{Self}`",
+    note = "or write `register = false` there, and pass it to `Cloudstate::register_with`"
 )]
-pub trait Create: Sized {
+pub trait Create: Entity {
     /// The state before the first command.
     fn create(id: &EntityId) -> Self;
 }
 
-impl<T: Default> Create for T {
-    fn create(_id: &EntityId) -> Self {
-        Self::default()
+#[diagnostic::do_not_recommend]
+impl<E: Entity> Create for E
+where
+    E::Init: Initial<E>,
+{
+    fn create(id: &EntityId) -> Self {
+        <E::Init as Initial<E>>::initial(id)
+    }
+}
+
+/// A way in which entities of type `E` start.
+pub trait Initial<E> {
+    /// The state before the first command.
+    fn initial(id: &EntityId) -> E;
+}
+
+/// The way of entities without the option `init`.
+#[derive(Debug)]
+pub enum FromDefault {}
+
+#[diagnostic::do_not_recommend]
+impl<E: Default> Initial<E> for FromDefault {
+    fn initial(_id: &EntityId) -> E {
+        E::default()
     }
 }
 

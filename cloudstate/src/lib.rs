@@ -130,8 +130,8 @@ pub use cloudstate_protocol::{self as protocol, Any};
 pub use codec::{DecodeError, Payload};
 pub use context::{Context, EventContext};
 pub use entity::{
-    Create, Entity, EntityId, EventOf, EventSourcedEntity, Handlers, Handles, ReplayError,
-    Snapshots, ValueEntity,
+    Create, Entity, EntityId, EventOf, EventSourcedEntity, FromDefault, Handlers, Handles, Initial,
+    ReplayError, Snapshots, ValueEntity,
 };
 pub use error::{Error, Result};
 pub use failure::Failure;

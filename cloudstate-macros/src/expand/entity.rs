@@ -45,6 +45,11 @@ pub(crate) fn entity(model: &Entity, errors: &Errors) -> TokenStream {
         EntityKind::Value => value(model, is_sound),
     };
     let checks = is_sound.then(|| checks(model));
+    let init = match &model.init {
+        Some(_) => quote!(Self),
+        None => quote!(#krate::FromDefault),
+    };
+    let initial = initial(model);
     let errors = errors.to_tokens();
     quote! {
         #errors
@@ -53,12 +58,33 @@ pub(crate) fn entity(model: &Entity, errors: &Errors) -> TokenStream {
         impl #impl_generics #krate::Entity for #name #type_generics #bounds {
             type Kind = #krate::kind::#kind;
             type Service = #service;
+            type Init = #init;
             const PERSISTENCE_ID: &'static str = #persistence_id;
             const PASSIVATE_AFTER: ::core::option::Option<::core::time::Duration> = #passivate_after;
         }
+        #initial
         #of_its_kind
         #checks
     }
+}
+
+/// The way to create one that `init` names.
+fn initial(model: &Entity) -> Option<TokenStream> {
+    let Entity { item, krate, .. } = model;
+    let path = model.init.as_ref()?;
+    let name = &item.ident;
+    let (impl_generics, type_generics, bounds) = item.generics.split_for_impl();
+    let id = krate.at(path.span());
+    let function =
+        quote_spanned!(path.span()=> let __init: fn(&#id::EntityId) -> Self = #path; __init);
+    Some(quote! {
+        #[automatically_derived]
+        impl #impl_generics #krate::Initial<Self> for #name #type_generics #bounds {
+            fn initial(__id: &#krate::EntityId) -> Self {
+                #function(__id)
+            }
+        }
+    })
 }
 
 fn event_sourced(model: &Entity) -> TokenStream {

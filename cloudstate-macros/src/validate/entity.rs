@@ -40,6 +40,7 @@ pub(crate) fn entity(
             .passivate_after
             .and_then(|time| passivate_after(&time, errors)),
         register: options.register.unwrap_or(true),
+        init: options.init.map(|PathOption(path)| path),
         item,
     }
 }
@@ -166,14 +167,22 @@ fn persistence_id(
 
 fn passivate_after(time: &SpannedValue<String>, errors: &mut Errors) -> Option<u64> {
     let parsed = milliseconds(time);
-    if parsed.is_none() {
-        errors.push(syn::Error::new(
-            time.span(),
-            "a time is a whole number above 0 and a unit, `ms`, `s`, `m` or `h`: write `\"30s\"`",
-        ));
-    }
-    parsed
+    let message = match parsed {
+        Some(0..=MAX_PASSIVATE_AFTER) => return parsed,
+        Some(_) => {
+            "an idle entity stays in memory for `\"720h\"` at most, which is 30 days: the timers of proxies reach no \
+             further"
+        }
+        None => {
+            "a time is a whole number above 0 and a unit, `ms`, `s`, `m` or `h`: write `\"30s\"`"
+        }
+    };
+    errors.push(syn::Error::new(time.span(), message));
+    None
 }
+
+/// 30 days, in milliseconds.
+const MAX_PASSIVATE_AFTER: u64 = 30 * 24 * 3_600_000;
 
 /// `100ms`, `30s`, `5m` or `1h`, in milliseconds.
 fn milliseconds(text: &str) -> Option<u64> {
@@ -187,7 +196,8 @@ fn milliseconds(text: &str) -> Option<u64> {
         "h" => 3_600_000,
         _ => return None,
     };
-    number.checked_mul(millis)
+    // Beyond all bounds is too long, too.
+    Some(number.saturating_mul(millis))
 }
 
 #[cfg(test)]
@@ -201,6 +211,8 @@ mod tests {
             ("30s", 30_000),
             ("5m", 300_000),
             ("1h", 3_600_000),
+            ("720h", MAX_PASSIVATE_AFTER),
+            ("9999999999999999h", u64::MAX),
         ] {
             assert_eq!(milliseconds(text), Some(millis), "{text}");
         }
@@ -215,7 +227,6 @@ mod tests {
             "30S",
             "1d",
             "99999999999999999999s",
-            "9999999999999999h",
         ] {
             assert_eq!(milliseconds(text), None, "{text}");
         }

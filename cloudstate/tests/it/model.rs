@@ -123,6 +123,7 @@ pub(crate) struct Model {
 impl Entity for Model {
     type Kind = cloudstate::kind::EventSourced;
     type Service = EventSourcedTckModel;
+    type Init = cloudstate::FromDefault;
     const PERSISTENCE_ID: &'static str = "event-sourced-tck-model";
     const PASSIVATE_AFTER: Option<Duration> = None;
 }
@@ -245,6 +246,7 @@ pub(crate) struct Two;
 impl Entity for Two {
     type Kind = cloudstate::kind::EventSourced;
     type Service = EventSourcedTwo;
+    type Init = cloudstate::FromDefault;
     const PERSISTENCE_ID: &'static str = "event-sourced-two";
     const PASSIVATE_AFTER: Option<Duration> = Some(Duration::from_millis(100));
 }

@@ -30,6 +30,7 @@ macro_rules! entity {
         impl Entity for $name {
             type Kind = cloudstate::kind::EventSourced;
             type Service = $service;
+            type Init = cloudstate::FromDefault;
             const PERSISTENCE_ID: &'static str = $persistence_id;
             const PASSIVATE_AFTER: Option<Duration> = None;
         }

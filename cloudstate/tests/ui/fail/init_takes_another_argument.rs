@@ -1,0 +1,42 @@
+use cloudstate::prelude::*;
+
+#[path = "../shop.rs"]
+mod pb;
+
+#[event_sourced_entity(service = pb::Cart, init = Cart::open)]
+#[derive(Default)]
+struct Cart {
+    products: Vec<String>,
+}
+
+impl Cart {
+    fn open(id: cloudstate::EntityId) -> Self {
+        Self {
+            products: vec![id.to_string()],
+        }
+    }
+}
+
+#[handlers]
+impl Cart {
+    #[command_handler]
+    fn add_item(cart: &mut Context<Self>, item: pb::AddItem) {
+        cart.emit(pb::ItemAdded {
+            product: item.product,
+        });
+    }
+
+    #[command_handler]
+    fn get_cart(&self) -> pb::Contents {
+        pb::Contents {
+            products: self.products.clone(),
+        }
+    }
+
+    #[event_handler]
+    fn item_added(&mut self, event: pb::ItemAdded) {
+        self.products.push(event.product);
+    }
+}
+
+fn main() {}
