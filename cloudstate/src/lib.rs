@@ -115,8 +115,8 @@ mod run;
 mod server;
 pub mod service;
 mod settings;
-pub mod testing;
 mod stored_form;
+pub mod testing;
 mod user_function;
 mod value_entity;
 
