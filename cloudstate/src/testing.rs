@@ -58,6 +58,7 @@
 //! | to test | see |
 //! |---|---|
 //! | what a command of an event-sourced entity leads to | [`EventSourcedTest`], [`EventSourcedOutcome`], [`Answer`] |
+//! | what a command of a value entity leads to | [`ValueEntityTest`], [`ValueEntityOutcome`], [`Answer`] |
 //! | that no history of commands can lose state | [`EventSourcedTest::assert_survives`] |
 //!
 //! The kit is always there, without a feature: it is written in terms of what the crate needs anyhow, so that it adds no
@@ -78,8 +79,10 @@ mod event_sourced;
 mod fixture;
 mod property;
 mod stored;
+mod value_entity;
 
 pub use answer::{Answer, Started};
 pub use command::Command;
 pub use event_sourced::{EventSourcedOutcome, EventSourcedTest};
 pub use stored::Stored;
+pub use value_entity::{ValueEntityOutcome, ValueEntityTest};

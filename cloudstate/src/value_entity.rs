@@ -5,7 +5,7 @@
 mod change;
 mod live;
 
-use std::{collections::VecDeque, mem, sync::Arc};
+use std::{any, collections::VecDeque, mem, sync::Arc};
 
 use cloudstate_protocol::cloudstate::{
     ClientAction, Command, Failure,
@@ -70,6 +70,14 @@ impl EntityStream {
         }
         self.phase = Phase::Live(entity);
         Ok(())
+    }
+
+    /// The state of a live entity.
+    pub(crate) fn state(&self) -> Option<&dyn any::Any> {
+        match &self.phase {
+            Phase::Live(entity) => entity.get().map(|live| live.state()),
+            Phase::Opened | Phase::Ended => None,
+        }
     }
 
     fn log(&self, failure: &Failure) {

@@ -123,6 +123,11 @@ impl<R: Rpc> Answer<R> {
         matches!(self.kind, Kind::Failure(_))
     }
 
+    /// Whether the entity broke down.
+    pub fn is_defect(&self) -> bool {
+        matches!(self.kind, Kind::Defect(_))
+    }
+
     /// Whether there is neither a reply nor a forward, a failure or a defect.
     pub fn is_silent(&self) -> bool {
         matches!(self.kind, Kind::Nothing)

@@ -1,6 +1,6 @@
 //! A live value entity, its type erased: what the machine asks of the macros' implementations.
 
-use std::sync::Arc;
+use std::{any, sync::Arc};
 
 use bytes::Bytes;
 use cloudstate_protocol::{
@@ -19,6 +19,9 @@ use crate::{
 pub(crate) trait LiveEntity: Send {
     /// Replaces the state by what is stored.
     fn load(&mut self, value: Any) -> Result<(), ReplayError>;
+
+    /// The state, whose type the test kit knows.
+    fn state(&self) -> &dyn any::Any;
 
     /// Runs a command.
     fn handle(
@@ -113,6 +116,10 @@ impl<E: Handlers + ValueEntity> LiveEntity for Live<E> {
         self.context.state_mut().load(&value)?;
         self.stored = Some(value);
         Ok(())
+    }
+
+    fn state(&self) -> &dyn any::Any {
+        &*self.context
     }
 
     fn handle(

@@ -13,6 +13,7 @@ mod event_sourced;
 mod in_process;
 mod isolation;
 mod kit_event_sourced;
+mod kit_value_entity;
 mod model;
 mod properties;
 mod protocol_errors;
