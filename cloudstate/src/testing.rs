@@ -60,6 +60,7 @@
 //! | what a command of an event-sourced entity leads to | [`EventSourcedTest`], [`EventSourcedOutcome`], [`Answer`] |
 //! | what a command of a value entity leads to | [`ValueEntityTest`], [`ValueEntityOutcome`], [`Answer`] |
 //! | that no history of commands can lose state | [`EventSourcedTest::assert_survives`] |
+//! | the whole service, from its port to its store | [`Service`] |
 //!
 //! The kit is always there, without a feature: it is written in terms of what the crate needs anyhow, so that it adds no
 //! dependency, and a program that does not name it does not contain it.
@@ -78,11 +79,15 @@ mod command;
 mod event_sourced;
 mod fixture;
 mod property;
+#[cfg(feature = "embedded")]
+mod service;
 mod stored;
 mod value_entity;
 
 pub use answer::{Answer, Started};
 pub use command::Command;
 pub use event_sourced::{EventSourcedOutcome, EventSourcedTest};
+#[cfg(feature = "embedded")]
+pub use service::{HttpAnswer, Service};
 pub use stored::Stored;
 pub use value_entity::{ValueEntityOutcome, ValueEntityTest};

@@ -13,9 +13,13 @@ mod event_sourced;
 mod in_process;
 mod isolation;
 mod kit_event_sourced;
+#[cfg(feature = "embedded")]
+mod kit_service;
 mod kit_value_entity;
 mod model;
 mod properties;
 mod protocol_errors;
 mod registration;
+#[cfg(feature = "embedded")]
+mod schema_evolution;
 mod value_entity;
