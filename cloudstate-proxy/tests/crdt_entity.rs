@@ -10,6 +10,8 @@
 mod bench;
 #[path = "crdt/deltas.rs"]
 mod deltas;
+#[path = "crdt_entity/gated.rs"]
+mod gated;
 #[path = "proto/pool.rs"]
 mod pool;
 #[path = "crdt_entity/user_side.rs"]
@@ -17,9 +19,13 @@ mod user_side;
 
 #[path = "crdt_entity/changes.rs"]
 mod changes;
+#[path = "crdt_entity/durability.rs"]
+mod durability;
 #[path = "crdt_entity/failures.rs"]
 mod failures;
 #[path = "crdt_entity/lifecycle.rs"]
 mod lifecycle;
+#[path = "crdt_entity/port.rs"]
+mod port;
 #[path = "crdt_entity/streams.rs"]
 mod streams;

@@ -217,7 +217,11 @@ async fn reflection_shows_the_services_with_their_options() {
         let MessageResponse::FileDescriptorResponse(found) = found else {
             panic!("{symbol}: {found:?}")
         };
-        assert_eq!(found.file_descriptor_proto, [file.clone()], "{symbol}");
+        assert_eq!(
+            found.file_descriptor_proto,
+            std::slice::from_ref(file),
+            "{symbol}"
+        );
     }
 
     let extension = ExtensionRequest {

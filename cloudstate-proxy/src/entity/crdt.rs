@@ -7,6 +7,7 @@
 
 mod activation;
 mod deletion;
+mod ending;
 mod exchange;
 mod hearing;
 mod listeners;

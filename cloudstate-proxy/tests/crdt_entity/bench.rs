@@ -33,6 +33,11 @@ struct Arguments {
     settings: Settings,
 }
 
+/// The defaults, with these flags on top.
+pub(crate) fn settings(flags: &[&str]) -> Settings {
+    Arguments::parse_from(["test"].iter().chain(flags)).settings
+}
+
 impl Bench {
     pub(crate) fn new() -> Self {
         Self::with(
@@ -48,7 +53,7 @@ impl Bench {
 
     /// `passivate_after` is in milliseconds.
     pub(crate) fn with(passivate_after: i64, flags: &[&str], store: &Arc<dyn Store>) -> Self {
-        let settings = Arguments::parse_from(["test"].iter().chain(flags)).settings;
+        let settings = settings(flags);
         let (user_function, opened, reported) = Played::new(passivate_after);
         let catalog = Catalog::new(user_function.spec()).unwrap();
         Self {

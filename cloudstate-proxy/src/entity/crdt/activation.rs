@@ -4,7 +4,6 @@
 use std::{
     collections::BTreeMap,
     pin::{Pin, pin},
-    time::Duration,
 };
 
 use cloudstate_protocol::{
@@ -16,13 +15,13 @@ use cloudstate_protocol::{
 };
 use tokio::{
     task::coop::consume_budget,
-    time::{Instant, Sleep, sleep_until, timeout},
+    time::{Instant, Sleep, sleep_until},
 };
-use tonic::Code;
 
 use super::{
     CrdtHost, End,
     deletion::entity_deleted,
+    ending::CLOSE_TIMEOUT,
     exchange::Exchange,
     listeners::{Gone, Listeners},
     outbox::{Outbox, Parcel},
@@ -33,16 +32,16 @@ use crate::{
     call::CallError,
     crdt::Crdt,
     entity::{Envelope, Inbox, Lost, Respond},
-    store::{EntityKey, StoreError},
-    user_function::{CrdtConnection, UserFunctionError},
+    store::EntityKey,
+    user_function::CrdtConnection,
 };
 
 /// How many commands may be with the user function or wait for their answer to leave, before the next one is begun.
 const PIPELINE: usize = 1024;
+/// How much may wait for the store before the user function is heard again.
+const OUTBOX: usize = 8192;
 /// How many messages may wait for a user function that does not read them, before the next command is begun.
 const UNSENT: usize = 64;
-/// How long a user function may take to complete a stream that the proxy has half-closed.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A loaded entity.
 pub(super) struct Activation<'a> {
@@ -59,11 +58,11 @@ pub(super) struct Activation<'a> {
     /// Streamed commands whose clients have gone away and of which the user function has been told, until it answers.
     pub(super) cancelled: BTreeMap<i64, Cancelled>,
     /// When the user function deleted the entity. Its stream has been half-closed since.
-    deleted: Option<Instant>,
+    pub(super) deleted: Option<Instant>,
     /// The process is stopping: what is in progress is finished, and nobody listens any more.
     stopping: bool,
     /// Due when something has taken too long, or the entity is idle; or earlier.
-    timer: Pin<Box<Sleep>>,
+    pub(super) timer: Pin<Box<Sleep>>,
 }
 
 /// A command that the user function has been given.
@@ -71,21 +70,14 @@ pub(super) struct Running {
     pub(super) respond: Respond,
     /// Whether the response is a stream.
     pub(super) streamed: bool,
-    since: Instant,
+    pub(super) since: Instant,
 }
 
 /// A cancellation that the user function has been told of.
 pub(super) struct Cancelled {
     /// Where its side effects go.
     pub(super) lost: Lost,
-    since: Instant,
-}
-
-/// What becomes of changes that no write holds yet.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Changes {
-    Keep,
-    Drop,
+    pub(super) since: Instant,
 }
 
 impl<'a> Activation<'a> {
@@ -138,7 +130,7 @@ impl<'a> Activation<'a> {
                     Ok(()) => None,
                     Err(error) => Some(self.lost(&error)),
                 },
-                message = self.exchange.next() => {
+                message = self.exchange.next(), if self.outbox.len() < OUTBOX => {
                     last_used = Instant::now();
                     self.hear(message).await
                 }
@@ -187,7 +179,7 @@ impl<'a> Activation<'a> {
         finished.then_some(End::Stopped)
     }
 
-    fn write(&mut self) {
+    pub(super) fn write(&mut self) {
         let (deleted, replica, storage) = (self.is_deleted(), &self.replica, &mut self.storage);
         self.outbox.write(|| {
             let copy = if deleted { None } else { replica.encode() };
@@ -196,7 +188,7 @@ impl<'a> Activation<'a> {
     }
 
     /// Hands a parcel over. Gives the client that was cut off by it.
-    fn dispatch(&mut self, parcel: Parcel) -> Option<Gone> {
+    pub(super) fn dispatch(&mut self, parcel: Parcel) -> Option<Gone> {
         match parcel {
             Parcel::Reply { respond, result } => respond.send(result),
             Parcel::Message {
@@ -210,12 +202,12 @@ impl<'a> Activation<'a> {
     }
 
     /// Whether a change from elsewhere would not meet a change that the user function is about to make.
-    fn is_undisturbed(&self) -> bool {
+    pub(super) fn is_undisturbed(&self) -> bool {
         self.running.is_empty() && self.cancelled.is_empty()
     }
 
     /// Whether nothing is in progress and nobody listens.
-    fn is_quiet(&self) -> bool {
+    pub(super) fn is_quiet(&self) -> bool {
         self.is_undisturbed() && self.outbox.is_empty() && self.listeners.is_empty()
     }
 
@@ -318,125 +310,5 @@ impl<'a> Activation<'a> {
 
     pub(super) fn is_deleted(&self) -> bool {
         self.deleted.is_some()
-    }
-
-    /// Sees whether the entity has been idle, or something in progress, for too long; otherwise sets the timer anew.
-    async fn tick(&mut self, last_used: Instant) -> Option<End> {
-        let now = Instant::now();
-        let limits = self.host.limits;
-        let running = self.running.values().map(|running| running.since);
-        let oldest = running
-            .chain(self.cancelled.values().map(|cancelled| cancelled.since))
-            .min();
-        let due = match (self.deleted, oldest) {
-            (Some(deleted), _) => deleted + CLOSE_TIMEOUT,
-            (None, Some(oldest)) => oldest + limits.command_timeout,
-            (None, None) if self.is_quiet() => last_used + limits.passivate_after,
-            // Somebody listens, or waits for the store.
-            (None, None) => now + limits.passivate_after,
-        };
-        if due > now {
-            self.timer.as_mut().reset(due);
-            return None;
-        }
-        if self.is_deleted() {
-            tracing::warn!(entity = %self.key, "the user function did not complete its stream within {CLOSE_TIMEOUT:?}");
-            return Some(self.buried().await);
-        }
-        if oldest.is_none() {
-            return Some(End::Idle);
-        }
-        let limit = limits.command_timeout;
-        tracing::error!(entity = %self.key, ?limit, "the user function took too long over a command");
-        let text =
-            format!("the entity did not answer within {limit:?} (CLOUDSTATE_COMMAND_TIMEOUT)");
-        let error = CallError::new(Code::DeadlineExceeded, text);
-        Some(self.give_up(&error).await)
-    }
-
-    /// The deletion becomes durable; then whoever still waits hears of it.
-    pub(super) async fn buried(&mut self) -> End {
-        match self.settle(Changes::Keep).await {
-            Ok(()) => {
-                self.fail(&entity_deleted());
-                End::Deleted
-            }
-            Err(error) => self.lost(&error),
-        }
-    }
-
-    /// Lets what was accepted become durable and answers it; then whoever still waits gets the error.
-    pub(super) async fn give_up(&mut self, error: &CallError) -> End {
-        self.end(Changes::Keep, error).await
-    }
-
-    /// Like [`give_up`](Self::give_up), where the copy in memory is broken: what is not on its way to the store is lost.
-    pub(super) async fn give_up_changes(&mut self, error: &CallError) -> End {
-        self.end(Changes::Drop, error).await
-    }
-
-    async fn end(&mut self, changes: Changes, error: &CallError) -> End {
-        match self.settle(changes).await {
-            Ok(()) => {
-                self.fail(error);
-                End::Reload
-            }
-            Err(error) => self.lost(&error),
-        }
-    }
-
-    /// Waits for the store until everything that is durable has left.
-    async fn settle(&mut self, changes: Changes) -> Result<(), StoreError> {
-        loop {
-            if changes == Changes::Keep {
-                self.write();
-            }
-            while let Some(parcel) = self.outbox.next_ready() {
-                self.dispatch(parcel);
-            }
-            if !self.outbox.is_writing() {
-                return Ok(());
-            }
-            self.outbox.written().await?;
-        }
-    }
-
-    /// The store refused a write: the copy in memory is ahead of it.
-    fn lost(&mut self, error: &StoreError) -> End {
-        tracing::error!(entity = %self.key, %error, "the entity could not be stored");
-        self.fail(&error.clone().into());
-        End::Reload
-    }
-
-    /// Answers everybody with an error.
-    fn fail(&mut self, error: &CallError) {
-        self.outbox.fail(error);
-        for (_, running) in std::mem::take(&mut self.running) {
-            running.respond.send(Err(error.clone()));
-        }
-        // The activation ends, and there is no user function left to be told.
-        self.listeners.fail_all(error);
-    }
-
-    /// Half-closes the stream and waits for the user function to complete it.
-    async fn close(&mut self) {
-        self.exchange.close();
-        let key = self.key;
-        let completed = timeout(CLOSE_TIMEOUT, async {
-            while let Some(message) = self.exchange.next().await {
-                message?;
-                tracing::warn!(entity = %key, "the user function sent a message after its stream was closed");
-            }
-            Ok::<_, UserFunctionError>(())
-        });
-        match completed.await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                tracing::warn!(entity = %key, %error, "the stream did not end in good order");
-            }
-            Err(_) => {
-                tracing::warn!(entity = %key, "the user function did not complete its stream within {CLOSE_TIMEOUT:?}");
-            }
-        }
     }
 }
