@@ -23,6 +23,8 @@ mod changes;
 mod durability;
 #[path = "crdt_entity/failures.rs"]
 mod failures;
+#[path = "crdt_entity/histories.rs"]
+mod histories;
 #[path = "crdt_entity/lifecycle.rs"]
 mod lifecycle;
 #[path = "crdt_entity/port.rs"]

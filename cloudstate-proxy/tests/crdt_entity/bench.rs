@@ -21,6 +21,21 @@ pub(crate) struct Bench {
     reported: mpsc::UnboundedReceiver<String>,
 }
 
+/// The streams that a proxy opens.
+pub(crate) struct Streams(mpsc::UnboundedReceiver<UserSide>);
+
+impl Streams {
+    /// Has each stream played in a task of its own.
+    pub(crate) async fn play<F: Future<Output = ()> + Send + 'static>(
+        mut self,
+        play: impl Fn(UserSide) -> F,
+    ) {
+        while let Some(user) = self.0.recv().await {
+            tokio::spawn(play(user));
+        }
+    }
+}
+
 /// A call in progress.
 pub(crate) struct Calling(JoinHandle<Result<String, CallError>>);
 
@@ -61,6 +76,19 @@ impl Bench {
             opened,
             reported,
         }
+    }
+
+    /// The bench without its streams, which somebody else plays.
+    pub(crate) fn split(self) -> (Self, Streams) {
+        let (_, none) = mpsc::unbounded_channel();
+        let streams = Streams(self.opened);
+        (
+            Self {
+                opened: none,
+                ..self
+            },
+            streams,
+        )
     }
 
     /// The next stream that the proxy opens.
@@ -171,6 +199,13 @@ pub(crate) fn field(number: u8, text: &str) -> Vec<u8> {
     }
     let len = u8::try_from(text.len()).unwrap();
     [&[number << 3 | 2, len], text.as_bytes()].concat()
+}
+
+/// The text of the request that a command carries.
+pub(crate) fn text_of_request(payload: &[u8]) -> String {
+    let id_len = usize::from(payload[1]);
+    let text = payload.get(4 + id_len..).unwrap_or_default();
+    String::from_utf8(text.to_vec()).unwrap()
 }
 
 fn text_of(answer: &Answer) -> String {

@@ -1,6 +1,6 @@
 //! A store whose writes become durable when a test says so.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use cloudstate_proxy::store::{
     Append, Commit, EntityRef, JournalEntry, MemoryStore, Put, Store, StoreError, StoredEvent,
@@ -18,7 +18,7 @@ pub(crate) struct GatedStore {
 }
 
 /// The writes, in order.
-pub(crate) struct Gate(Mutex<mpsc::UnboundedReceiver<PendingWrite>>);
+pub(crate) struct Gate(mpsc::UnboundedReceiver<PendingWrite>);
 
 /// A write that is not durable yet.
 pub(crate) struct PendingWrite {
@@ -34,23 +34,26 @@ impl GatedStore {
             inner: Arc::new(MemoryStore::new()),
             writes,
         };
-        (Arc::new(store), Gate(Mutex::new(pending)))
+        (Arc::new(store), Gate(pending))
     }
 }
 
 impl Gate {
-    /// The next write.
+    /// The next write, which is expected.
     pub(crate) async fn next(&mut self) -> PendingWrite {
-        let pending = self.0.get_mut().unwrap();
-        tokio::time::timeout(SOON, pending.recv())
+        tokio::time::timeout(SOON, self.wait())
             .await
             .expect("something is written soon")
-            .unwrap()
+    }
+
+    /// The next write, however long it takes.
+    pub(crate) async fn wait(&mut self) -> PendingWrite {
+        self.0.recv().await.expect("the store is there")
     }
 
     /// Asserts that nothing else is being written.
     pub(crate) fn nothing_more(&mut self) {
-        assert!(self.0.get_mut().unwrap().try_recv().is_err());
+        assert!(self.0.try_recv().is_err());
     }
 }
 

@@ -189,6 +189,11 @@ impl UserSide {
             .expect("the stream is open")
     }
 
+    /// Like [`next`](Self::next), however long it takes; nothing once the proxy has gone.
+    pub(crate) async fn next_or_end(&mut self) -> Option<Option<In>> {
+        self.incoming.recv().await
+    }
+
     /// The start of the stream: the entity's id, and what is known of it.
     pub(crate) async fn init(&mut self) -> (String, Option<CrdtDelta>) {
         match self.next().await {
