@@ -182,6 +182,8 @@ impl LiveEntities {
             Ok(place) => place,
             Err(error) => return envelope.respond.send(Err(error)),
         };
+        // A copy: as a part of the request it would keep the request's whole buffer in memory, 8 KB for each live entity.
+        let id = ByteString::from(id.to_string());
         match this.mailboxes.entry(id.clone()) {
             // Another caller was faster.
             Entry::Occupied(entry) if !entry.get().is_closed() => {

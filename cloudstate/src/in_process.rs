@@ -13,6 +13,9 @@ use crate::machine::{Flow, Machine};
 
 /// Replies that wait to be read before the connection takes no more messages.
 const CAPACITY: usize = 64;
+/// Room for replies that an idle connection keeps. Most commands have one, and most entities are idle: the four places
+/// that a queue takes by itself are a kilobyte for each of them.
+const KEPT: usize = 1;
 
 /// The stream of one live entity, opened by [`UserFunction::event_sourced`](crate::UserFunction::event_sourced) or its
 /// counterpart for another kind.
@@ -33,7 +36,7 @@ impl<In, Out> EntityConnection<In, Out> {
     pub(crate) fn new(machine: impl Machine<In = In, Out = Out> + 'static) -> Self {
         Self {
             machine: Some(Box::new(machine)),
-            replies: VecDeque::new(),
+            replies: VecDeque::with_capacity(KEPT),
             reader: None,
             writer: None,
         }
@@ -104,6 +107,7 @@ impl<In, Out> Stream for EntityConnection<In, Out> {
         if self.machine.is_none() {
             return Poll::Ready(None);
         }
+        self.replies.shrink_to(KEPT);
         self.reader = Some(cx.waker().clone());
         Poll::Pending
     }
