@@ -2,13 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use cloudstate_protocol::{
-    Any,
-    cloudstate::{
-        Metadata,
-        action::{ActionCommand, ActionResponse, action_response::Response},
-        client_action::Action,
-    },
+use cloudstate_protocol::cloudstate::{
+    Metadata,
+    action::{ActionCommand, ActionResponse, action_response::Response},
+    client_action::Action,
 };
 use futures_util::{
     StreamExt,
@@ -93,36 +90,19 @@ impl Actions {
 }
 
 fn command(call: Call) -> ActionCommand {
-    let Call {
-        method,
-        payload,
-        metadata,
-    } = call;
     ActionCommand {
-        payload: Some(Any {
-            type_url: method.request_type_url.clone(),
-            value: payload,
-        }),
-        ..opening(&method, metadata)
+        payload: Some(call.message()),
+        ..opening(&call.method, call.metadata)
     }
 }
 
 /// What is called comes first, the messages behind it.
 fn commands(call: StreamedCall) -> ActionCommands {
-    let StreamedCall {
-        method,
-        payloads,
-        metadata,
-    } = call;
-    let type_url = method.request_type_url.clone();
-    let messages = payloads.map(move |value| ActionCommand {
-        payload: Some(Any {
-            type_url: type_url.clone(),
-            value,
-        }),
+    let messages = call.messages.map(|message| ActionCommand {
+        payload: Some(message),
         ..ActionCommand::default()
     });
-    stream::once(ready(opening(&method, metadata)))
+    stream::once(ready(opening(&call.method, call.metadata)))
         .chain(messages)
         .boxed()
 }

@@ -3,7 +3,11 @@
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
-use cloudstate_protocol::cloudstate::{Metadata, SideEffect, client_action::Action};
+use bytestring::ByteString;
+use cloudstate_protocol::{
+    Any,
+    cloudstate::{Metadata, SideEffect, client_action::Action},
+};
 use futures_util::{
     StreamExt,
     stream::{self, BoxStream},
@@ -20,16 +24,39 @@ pub struct Call {
     pub method: Arc<Method>,
     /// The encoded request message.
     pub payload: Bytes,
+    /// Its type, where it is not the method's: an event for a method that takes any.
+    pub payload_type: Option<ByteString>,
     /// What the transport carried beside it, where the user function wants it.
     pub metadata: Option<Metadata>,
+}
+
+impl Call {
+    /// A call with a message of the method's request type.
+    pub fn new(method: Arc<Method>, payload: Bytes, metadata: Option<Metadata>) -> Self {
+        Self {
+            method,
+            payload,
+            payload_type: None,
+            metadata,
+        }
+    }
+
+    /// The message as the protocol carries it.
+    pub(crate) fn message(&self) -> Any {
+        let type_url = self.payload_type.as_ref();
+        Any {
+            type_url: type_url.unwrap_or(&self.method.request_type_url).clone(),
+            value: self.payload.clone(),
+        }
+    }
 }
 
 /// A stream of requests for one method whose clients stream.
 pub struct StreamedCall {
     /// What is called.
     pub method: Arc<Method>,
-    /// The encoded request messages, checked; it ends when the client has sent everything.
-    pub payloads: BoxStream<'static, Bytes>,
+    /// The request messages, checked; it ends when the client has sent everything.
+    pub messages: BoxStream<'static, Any>,
     /// What the transport carried beside them.
     pub metadata: Option<Metadata>,
 }
@@ -38,8 +65,8 @@ impl From<Call> for StreamedCall {
     /// A stream of this one message.
     fn from(call: Call) -> Self {
         Self {
+            messages: stream::iter([call.message()]).boxed(),
             method: call.method,
-            payloads: stream::iter([call.payload]).boxed(),
             metadata: call.metadata,
         }
     }

@@ -1,6 +1,7 @@
 //! What a user function serves, checked and compiled into the tables that every call goes through.
 
 mod method;
+mod subscription;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -16,8 +17,10 @@ use cloudstate_protocol::{
 use prost_reflect::{DescriptorPool, ServiceDescriptor};
 
 use crate::transcoding::Transcoder;
+use subscription::Subscriptions;
 
 pub use method::{Method, Shape};
+pub use subscription::Subscription;
 
 /// Everything the proxy knows of the services of one user function.
 #[derive(Debug)]
@@ -28,6 +31,8 @@ pub struct Catalog {
     pub descriptors: DescriptorPool,
     /// How methods look over HTTP; methods are numbered as in [`Catalog::methods`].
     pub transcoder: Transcoder,
+    /// What methods subscribe to.
+    pub subscriptions: Vec<Arc<Subscription>>,
     methods: Vec<Arc<Method>>,
     by_path: HashMap<String, usize>,
 }
@@ -122,6 +127,7 @@ impl Catalog {
         let mut service_descriptors = Vec::new();
         let mut methods = Vec::new();
         let mut by_path = HashMap::new();
+        let mut subscriptions = Subscriptions::default();
         for entity in &spec.entities {
             let Some(kind) = check_kind(entity, &mut problems) else {
                 continue;
@@ -140,7 +146,11 @@ impl Catalog {
                             format!("/{}/{}", entity.service_name, method.name()),
                             methods.len(),
                         );
-                        methods.push(Arc::new(compiled));
+                        let compiled = Arc::new(compiled);
+                        if let Err(problem) = subscriptions.add(&method, &compiled) {
+                            problems.add(problem);
+                        }
+                        methods.push(compiled);
                     }
                     Err(problem) => problems.add(problem),
                 }
@@ -160,6 +170,7 @@ impl Catalog {
             services,
             descriptors,
             transcoder,
+            subscriptions: subscriptions.finish().into_iter().map(Arc::new).collect(),
             methods,
             by_path,
         })

@@ -12,6 +12,7 @@ pub mod catalog;
 pub mod crdt;
 pub mod discovery;
 mod entity;
+mod eventing;
 mod frontend;
 mod proxy;
 pub mod router;

@@ -7,6 +7,7 @@ use tokio::task::{self, JoinError};
 use crate::{
     catalog::SpecError,
     discovery::{Discovered, discover},
+    eventing::Subscriptions,
     frontend::{Frontend, Listener, Serving},
     router::Router,
     settings::Settings,
@@ -19,6 +20,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Proxy {
     serving: Serving,
+    subscriptions: Subscriptions,
     router: Router,
     store: Arc<dyn Store>,
     drain_timeout: Duration,
@@ -49,6 +51,7 @@ impl Proxy {
         let router = Router::new(catalog, user_function, &store, settings);
         let frontend = Arc::new(Frontend::new(router.clone(), settings).await);
         let serving = listener.serve(frontend, settings);
+        let subscriptions = Subscriptions::start(&router, &store);
         let welcome = welcome::text(
             router.catalog(),
             &name,
@@ -57,6 +60,7 @@ impl Proxy {
         );
         Ok(Self {
             serving,
+            subscriptions,
             router,
             store,
             drain_timeout: settings.drain_timeout,
@@ -89,6 +93,7 @@ impl Proxy {
     pub async fn stop(self) -> Result<(), store::StoreError> {
         let drained = tokio::time::timeout(self.drain_timeout, async {
             self.serving.stop().await;
+            self.subscriptions.stop().await;
             self.router.stop().await;
         });
         if drained.await.is_err() {

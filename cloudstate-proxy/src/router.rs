@@ -106,6 +106,14 @@ impl Router {
         self.route(call, 0).await
     }
 
+    /// Handles a call of any shape, and whatever follows from it, for nobody who waits for answers.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub async fn carry_out(&self, call: Call) -> Result<(), CallError> {
+        self.carry_out_at(call, 0).await
+    }
+
     /// Waits for asynchronous side effects, then for the entities to finish and leave memory.
     pub async fn stop(&self) {
         self.shared.effects.close();

@@ -20,7 +20,7 @@ use std::{
 use bytestring::ByteString;
 use cloudstate_protocol::Any;
 use futures_util::future::BoxFuture;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 pub use error::{OpenError, StoreError};
 pub use location::StoreLocation;
@@ -71,6 +71,10 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// The position of the last stored event; 0 when there is none.
     fn last_position(&self) -> BoxFuture<'static, Result<u64, StoreError>>;
+
+    /// The position of the last stored event, as it grows. It may be behind [`last_position`](Self::last_position) for a
+    /// moment.
+    fn grown(&self) -> watch::Receiver<u64>;
 
     /// What and where it is, for people: `stored by SQLite in ./data/shopping-cart`.
     fn describe(&self) -> String;

@@ -27,6 +27,7 @@ const PROTO: &str = r#"
     syntax = "proto3";
     package test;
     import "cloudstate/entity_key.proto";
+    import "cloudstate/eventing.proto";
     import "google/api/annotations.proto";
     message Keyed { string id = 1 [(cloudstate.entity_key) = true]; }
     message Keyless { string id = 1; }
@@ -37,6 +38,23 @@ const PROTO: &str = r#"
     service BadKey { rpc Do(ListKey) returns (Keyless); }
     service Streams { rpc Do(Keyed) returns (stream Keyless); }
     service StreamsIn { rpc Do(stream Keyed) returns (Keyless); }
+    service Told {
+        rpc One(Keyed) returns (Keyless) { option (cloudstate.eventing).in.event_log = "log"; }
+        rpc Two(Keyed) returns (Keyless) { option (cloudstate.eventing).in = { event_log: "log", consumer_group: "g" }; }
+        rpc Three(Keyless) returns (Keyless) { option (cloudstate.eventing).in.event_log = "log"; }
+    }
+    service ToldTwice {
+        rpc One(Keyed) returns (Keyless) { option (cloudstate.eventing).in.event_log = "log"; }
+        rpc Two(Keyed) returns (Keyless) { option (cloudstate.eventing).in.event_log = "log"; }
+    }
+    service SameGroup {
+        rpc One(Keyed) returns (Keyless) { option (cloudstate.eventing).in = { event_log: "log", consumer_group: "g" }; }
+    }
+    service Topical {
+        rpc One(Keyed) returns (Keyless) { option (cloudstate.eventing).in.topic = "news"; }
+        rpc Two(Keyed) returns (Keyless) { option (cloudstate.eventing).out.topic = "olds"; }
+        rpc Three(Keyed) returns (Keyless) { option (cloudstate.eventing).in.consumer_group = "g"; }
+    }
     service BadRule { rpc Do(Keyed) returns (Keyless) { option (google.api.http) = { get: "/x/{nothing}" }; } }
 "#;
 
@@ -138,6 +156,54 @@ fn actions_need_no_key_and_may_stream() {
         ..entity(service, "")
     };
     assert!(Catalog::new(&spec(vec![action("NoKey"), action("Streams")])).is_ok());
+}
+
+#[test]
+fn subscriptions_are_checked() {
+    let action = |service| Entity {
+        entity_type: version::ACTION.into(),
+        ..entity(service, "")
+    };
+    let catalog = Catalog::new(&spec(vec![action("Told")])).unwrap();
+    let subscriptions: Vec<_> = catalog
+        .subscriptions
+        .iter()
+        .map(|subscription| (&*subscription.group, &*subscription.event_log))
+        .collect();
+    assert_eq!(subscriptions, [("test.Told", "log"), ("g", "log")]);
+    let method = |type_url| {
+        let method = catalog.subscriptions[0].method(type_url)?;
+        Some(method.name.to_string())
+    };
+    assert_eq!(method("type.googleapis.com/test.Keyed").unwrap(), "One");
+    assert_eq!(method("example.com/test.Keyless").unwrap(), "Three");
+    assert_eq!(method("type.googleapis.com/test.Other"), None);
+    assert_eq!(method("json.cloudstate.io/test.Keyed"), None);
+
+    for (services, expected) in [
+        (
+            vec!["ToldTwice"],
+            vec!["methods `One` and `Two` of service `test.ToldTwice` both take"],
+        ),
+        (
+            vec!["Told", "SameGroup"],
+            vec!["both read event log `log` as group `g`"],
+        ),
+        (
+            vec!["Topical"],
+            vec![
+                "`test.Topical.One`: it subscribes to topic `news`",
+                "`test.Topical.Two`: it publishes to topic `olds`",
+                "`test.Topical.Three`: it subscribes to nothing: set `event_log`",
+            ],
+        ),
+    ] {
+        let found = problems(&spec(services.into_iter().map(action).collect()));
+        assert_eq!(found.len(), expected.len(), "{found:?}");
+        for (found, expected) in found.iter().zip(expected) {
+            assert!(found.contains(expected), "{expected}: {found}");
+        }
+    }
 }
 
 #[test]

@@ -155,11 +155,9 @@ impl GrpcCall {
         mut messages: Streaming<Bytes>,
     ) -> Result<tonic::Response<Responses>, Status> {
         let limit = self.frontend.max_message_size;
-        let call = Call {
-            payload: request::only_message(&mut messages, &self.method, limit).await?,
-            metadata: self.metadata(headers),
-            method: self.method,
-        };
+        let payload = request::only_message(&mut messages, &self.method, limit).await?;
+        let metadata = self.metadata(headers);
+        let call = Call::new(self.method, payload, metadata);
         let answer = self.frontend.router.call(call).await?;
         let answer = answer.ok_or_else(response::no_message)?;
         Ok(response::one(answer, self.in_progress))
@@ -175,20 +173,16 @@ impl GrpcCall {
         let metadata = self.metadata(headers);
         let (router, method) = (&self.frontend.router, Arc::clone(&self.method));
         let (answers, refused) = if method.shape.streams_in() {
-            let (payloads, refused) = request::all_messages(messages, Arc::clone(&method), limit);
+            let (messages, refused) = request::all_messages(messages, Arc::clone(&method), limit);
             let answers = router.answers_to_stream(StreamedCall {
                 method,
-                payloads,
+                messages,
                 metadata,
             });
             (answers, Some(refused))
         } else {
             let payload = request::only_message(&mut messages, &method, limit).await?;
-            let answers = router.answers(Call {
-                method,
-                payload,
-                metadata,
-            });
+            let answers = router.answers(Call::new(method, payload, metadata));
             (answers, None)
         };
         let responding = Responding {

@@ -25,6 +25,9 @@ use error::{HttpError, error_body};
 
 pub(super) use error::refuse;
 
+/// The header by which Knative asks whether a process answers.
+const KNATIVE_PROBE: &str = "k-network-probe";
+
 /// Answers one HTTP request.
 pub(super) async fn answer(
     frontend: &Arc<Frontend>,
@@ -42,6 +45,15 @@ pub(super) async fn answer(
             .await
             .unwrap_or_else(|error| error.into_response(parts.version)),
         // A service's own paths come first.
+        Routed::WrongVerb { .. } | Routed::NotFound
+            if parts.headers.contains_key(KNATIVE_PROBE) =>
+        {
+            if parts.headers[KNATIVE_PROBE] == "queue" {
+                text(StatusCode::OK, "queue")
+            } else {
+                text(StatusCode::BAD_REQUEST, "unexpected probe")
+            }
+        }
         Routed::WrongVerb { .. } | Routed::NotFound if is_probe(parts.uri.path()) => {
             text(StatusCode::OK, "OK")
         }
@@ -100,11 +112,7 @@ async fn call(
     let metadata = router
         .wants_metadata(&method)
         .then(|| metadata::from_headers(&parts.headers));
-    let call = Call {
-        method,
-        payload,
-        metadata,
-    };
+    let call = Call::new(method, payload, metadata);
     if call.method.shape.streams_out() {
         return streaming::answer(
             frontend,

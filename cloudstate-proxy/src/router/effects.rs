@@ -98,21 +98,25 @@ impl Router {
         let router = self.clone();
         async move {
             let method = Arc::clone(&call.method);
-            let result = if !method.shape.streams_out() {
-                router.route(call, depth).await.map(drop)
-            } else if method.key.is_some() {
-                // An entity's stream goes on for as long as somebody listens, which nobody does here.
-                let mut answers = router.follow_answers(call, depth);
-                answers.next().await.transpose().map(drop)
-            } else {
-                let answers = router.follow_answers(call, depth);
-                answers.try_for_each(|_| future::ok(())).await
-            };
-            if let Err(error) = result {
+            if let Err(error) = router.carry_out_at(call, depth).await {
                 tracing::warn!(service = %method.service_name, command = %method.name, %error, "a side effect failed");
             }
         }
         .boxed()
+    }
+
+    /// Handles a call that nobody waits for the answers of.
+    pub(super) async fn carry_out_at(&self, call: Call, depth: usize) -> Result<(), CallError> {
+        if !call.method.shape.streams_out() {
+            return self.route(call, depth).await.map(drop);
+        }
+        let is_entity = call.method.key.is_some();
+        let mut answers = self.follow_answers(call, depth);
+        if is_entity {
+            // An entity's stream goes on for as long as somebody listens, which nobody does here.
+            return answers.next().await.transpose().map(drop);
+        }
+        answers.try_for_each(|_| future::ok(())).await
     }
 
     /// Finds the target of a forward or a side effect.
@@ -151,11 +155,7 @@ impl Router {
         let Some(payload) = payload else {
             return refuse(format!("{service}/{command} was given no payload"));
         };
-        Ok(Call {
-            method: Arc::clone(method),
-            payload: payload.value,
-            metadata,
-        })
+        Ok(Call::new(Arc::clone(method), payload.value, metadata))
     }
 
     /// Tells the operator and, without waiting, the user function.

@@ -159,6 +159,20 @@ pub async fn global_order(store: &dyn Store) {
     }
     assert_eq!((after, sequences.len()), (100, 5));
     assert_eq!(store.last_position().await.unwrap(), 100);
+    // Whoever follows the journal hears of it, before and after.
+    let mut grown = store.grown();
+    assert_eq!(
+        *grown.wait_for(|position| *position >= 100).await.unwrap(),
+        100
+    );
+    store
+        .append(append(&entities[0], 20, &["e"]))
+        .await
+        .unwrap();
+    assert_eq!(
+        *grown.wait_for(|position| *position > 100).await.unwrap(),
+        101
+    );
 }
 
 /// The newest snapshot wins, belongs to the last event of its append, and is stored only with events.

@@ -7,6 +7,7 @@ use std::{
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
+use tokio::sync::watch;
 
 use super::{
     Append, Commit, EntityKey, EntityRef, JournalEntry, PAGE_BYTES, Put, Store, StoreError,
@@ -17,6 +18,7 @@ use super::{
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     contents: Mutex<Contents>,
+    grown: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -133,7 +135,10 @@ impl Contents {
 
 impl Store for MemoryStore {
     fn append(&self, append: Append) -> Commit {
-        Commit::ready(self.contents().append(append))
+        let mut contents = self.contents();
+        let result = contents.append(append);
+        self.grown.send_replace(contents.journal.len() as u64);
+        Commit::ready(result)
     }
 
     fn put(&self, put: Put) -> Commit {
@@ -190,6 +195,10 @@ impl Store for MemoryStore {
 
     fn last_position(&self) -> BoxFuture<'static, Result<u64, StoreError>> {
         self.read(|contents| contents.journal.len() as u64)
+    }
+
+    fn grown(&self) -> watch::Receiver<u64> {
+        self.grown.subscribe()
     }
 
     fn describe(&self) -> String {

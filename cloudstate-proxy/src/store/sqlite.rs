@@ -36,6 +36,7 @@ use std::{
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
+use tokio::sync::watch;
 
 use super::{
     Append, Commit, EntityRef, JournalEntry, OpenError, Put, Store, StoreError, StoredEvent,
@@ -140,6 +141,10 @@ impl Store for SqliteStore {
 
     fn last_position(&self) -> BoxFuture<'static, Result<u64, StoreError>> {
         Reader::run(&self.reader, |connection| connection.last_position()).boxed()
+    }
+
+    fn grown(&self) -> watch::Receiver<u64> {
+        self.writer.grown()
     }
 
     fn describe(&self) -> String {

@@ -73,3 +73,21 @@ async fn a_stream_in_is_refused_with_the_reason() {
     assert!(answer.starts_with("HTTP/1.1 501"), "{answer}");
     assert!(answer.contains("call it over gRPC"), "{answer}");
 }
+
+#[tokio::test]
+async fn a_probe_of_knative_is_answered_where_nothing_else_is() {
+    let bench = Bench::new().await;
+    let answer = bench
+        .http("GET / HTTP/1.1\r\nk-network-probe: queue", "")
+        .await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(answer.ends_with("\r\n\r\nqueue"), "{answer}");
+    let answer = bench
+        .http("GET / HTTP/1.1\r\nk-network-probe: other", "")
+        .await;
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    let answer = bench
+        .http("GET /out/a HTTP/1.1\r\nk-network-probe: other", "")
+        .await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}

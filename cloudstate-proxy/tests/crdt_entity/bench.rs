@@ -121,11 +121,11 @@ impl Bench {
 
     fn call_of(&self, method: &str, id: &str, text: &str) -> Call {
         let method = self.router.catalog().method("test.room.Room", method);
-        Call {
-            method: Arc::clone(method.unwrap()),
-            payload: [field(1, id), field(2, text)].concat().into(),
-            metadata: None,
-        }
+        Call::new(
+            Arc::clone(method.unwrap()),
+            [field(1, id), field(2, text)].concat().into(),
+            None,
+        )
     }
 
     /// Calls `Room/Change`.

@@ -7,7 +7,7 @@ use cloudstate_proxy::store::{
     StoredSnapshot, StoredValue,
 };
 use futures_util::{FutureExt, future::BoxFuture};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::user_side::SOON;
 
@@ -114,6 +114,10 @@ impl Store for GatedStore {
 
     fn last_position(&self) -> BoxFuture<'static, Result<u64, StoreError>> {
         self.inner.last_position()
+    }
+
+    fn grown(&self) -> watch::Receiver<u64> {
+        self.inner.grown()
     }
 
     fn describe(&self) -> String {

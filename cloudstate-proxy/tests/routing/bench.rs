@@ -123,14 +123,7 @@ pub(crate) async fn call(router: &Router, id: &str, text: &str) -> Result<String
             .unwrap(),
     );
     let payload = [message(1, id), message(2, text)].concat().into();
-    let answer = tokio::time::timeout(
-        SOON,
-        router.call(Call {
-            method,
-            payload,
-            metadata: None,
-        }),
-    );
+    let answer = tokio::time::timeout(SOON, router.call(Call::new(method, payload, None)));
     let answer = answer
         .await
         .expect("an answer comes soon")?

@@ -116,15 +116,7 @@ async fn an_effect_outlives_the_caller() {
     );
     let payload = request("a", "start").unwrap().value;
     let router = bench.router.clone();
-    let mut call = Box::pin(async move {
-        router
-            .call(Call {
-                method,
-                payload,
-                metadata: None,
-            })
-            .await
-    });
+    let mut call = Box::pin(async move { router.call(Call::new(method, payload, None)).await });
     assert!(futures_util::poll!(&mut call).is_pending());
     bench.expect(&["opened", "init a", "command 1 start"]).await;
     drop(call);

@@ -10,6 +10,7 @@ use cloudstate_proxy::store::{
     StoredSnapshot, StoredValue,
 };
 use futures_util::future::BoxFuture;
+use tokio::sync::watch;
 
 /// Refuses as many writes as it is told to.
 #[derive(Debug, Default)]
@@ -81,6 +82,10 @@ impl Store for Unreliable {
 
     fn last_position(&self) -> BoxFuture<'static, Result<u64, StoreError>> {
         self.inner.last_position()
+    }
+
+    fn grown(&self) -> watch::Receiver<u64> {
+        self.inner.grown()
     }
 
     fn describe(&self) -> String {

@@ -105,10 +105,7 @@ impl<'a, K: Kind> Activation<'a, K> {
             entity_id: self.entity.key().entity_id.to_string(),
             id: self.last_command,
             name: call.method.name.to_string(),
-            payload: Some(cloudstate_protocol::Any {
-                type_url: call.method.request_type_url.clone(),
-                value: call.payload.clone(),
-            }),
+            payload: Some(call.message()),
             streamed: false,
             metadata: call.metadata.clone(),
         };

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use cloudstate_protocol::Any;
 use futures_util::{
     StreamExt,
     future::pending,
@@ -39,7 +40,7 @@ pub(super) fn all_messages(
     messages: Streaming<Bytes>,
     method: Arc<Method>,
     limit: usize,
-) -> (BoxStream<'static, Bytes>, oneshot::Receiver<Status>) {
+) -> (BoxStream<'static, Any>, oneshot::Receiver<Status>) {
     let (refuse, refused) = oneshot::channel();
     let messages = stream::unfold((messages, refuse), move |(mut messages, refuse)| {
         let method = Arc::clone(&method);
@@ -49,7 +50,13 @@ pub(super) fn all_messages(
                 Err(status) => Err(explain(status, limit)),
             };
             match message {
-                Ok(message) => Some((message?, (messages, refuse))),
+                Ok(message) => {
+                    let message = Any {
+                        type_url: method.request_type_url.clone(),
+                        value: message?,
+                    };
+                    Some((message, (messages, refuse)))
+                }
                 Err(status) => {
                     let _ = refuse.send(status);
                     pending().await

@@ -10,6 +10,8 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, ffi};
 
+use tokio::sync::watch;
+
 use super::{
     error::{is_damage, store_error},
     lock::Lock,
@@ -27,6 +29,7 @@ const SUSPECTS: usize = 1024;
 #[derive(Debug)]
 pub(super) struct Writer {
     queue: Arc<Queue>,
+    grown: watch::Receiver<u64>,
 }
 
 impl Writer {
@@ -39,7 +42,9 @@ impl Writer {
         lock: Lock,
     ) -> Result<Self, OpenError> {
         let queue = Arc::new(Queue::default());
+        let (growing, grown) = watch::channel(stored.position);
         let journal = Journal {
+            growing,
             connection,
             file: file.to_owned(),
             mark,
@@ -59,11 +64,16 @@ impl Writer {
                 doing: "start a thread for",
                 source,
             })?;
-        Ok(Self { queue })
+        Ok(Self { queue, grown })
     }
 
     pub(super) fn write(&self, write: Write) -> Commit {
         self.queue.push(write)
+    }
+
+    /// The position of the last stored event, as it grows.
+    pub(super) fn grown(&self) -> watch::Receiver<u64> {
+        self.grown.clone()
     }
 
     /// Writes what waits, then lets go of the files.
@@ -98,6 +108,8 @@ struct Journal {
     file: PathBuf,
     mark: Mark,
     stored: Extent,
+    /// Tells whoever follows the journal.
+    growing: watch::Sender<u64>,
     remembered: Remembered,
     /// Entities that have met damage. They get transactions of their own, so that each new attempt of theirs does not
     /// take everybody else's transaction apart again.
@@ -201,6 +213,9 @@ impl Journal {
         }
         for (entity, number) in stored.numbers {
             entity.remember(number);
+        }
+        if self.stored.position > before.position {
+            self.growing.send_replace(self.stored.position);
         }
         for (pending, answer) in group.drain(..).zip(stored.answers) {
             pending.answer(answer);
