@@ -199,6 +199,13 @@ pub(crate) fn read<T: FromMeta + Default>(tokens: TokenStream, errors: &mut Erro
     T::from_list(&sound).unwrap_or_default()
 }
 
+/// Whether `attribute` is our `#[crdt]`: by its name alone, or behind a path to the crate.
+pub(crate) fn is_crdt(attribute: &Attribute, krate: &CratePath) -> bool {
+    let mut path = attribute.path().segments.iter().rev();
+    let is_named = path.next().is_some_and(|last| last.ident == "crdt");
+    is_named && krate.ends_with(path.rev().map(|segment| &segment.ident))
+}
+
 /// The attributes of methods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {

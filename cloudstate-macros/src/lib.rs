@@ -81,6 +81,23 @@ pub fn action(options: TokenStream, item: TokenStream) -> TokenStream {
     driver::action(options.into(), &item.into()).into()
 }
 
+/// Makes a struct a CRDT entity, which implements a service of a `.proto` file.
+///
+/// One field of the struct is replicated: the one with `#[crdt]`, or the only one. Its type is one of `cloudstate::crdt`,
+/// such as `ORSet<String>`. Every node may change its own copy at the same time, through `&mut Context<Self>` in the
+/// command handlers; the copies agree again once the nodes have heard of each other. The state lives in the memory of the
+/// nodes. Other fields are this node's own: they are neither replicated nor brought back behind a command that failed.
+///
+/// The struct needs `Default`, which is the state until another node is known to have one, and an `impl` block with
+/// [`macro@handlers`]. A handler of an rpc that streams its responses returns a `Streamed`.
+///
+/// The options are those of [`macro@event_sourced_entity`], without `snapshot_every`; without `persistence_id` it is the
+/// service's name.
+#[proc_macro_attribute]
+pub fn crdt_entity(options: TokenStream, item: TokenStream) -> TokenStream {
+    driver::entity(EntityKind::Crdt, options.into(), &item.into()).into()
+}
+
 /// Finds the handlers of an entity, of any kind, or of an action, in an `impl` block.
 ///
 /// Its methods with [`macro@command_handler`], [`macro@event_handler`], [`macro@snapshot`], [`macro@snapshot_handler`] and

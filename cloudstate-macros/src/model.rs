@@ -1,7 +1,7 @@
 //! What the macros understood, free of syntax and of mistakes.
 
 use proc_macro2::Span;
-use syn::{Attribute, Generics, Ident, ItemStruct, Path, Type};
+use syn::{Attribute, Generics, Ident, ItemStruct, Member, Path, Type};
 
 use crate::{attrs::CratePath, errors::Errors, json};
 
@@ -10,6 +10,7 @@ use crate::{attrs::CratePath, errors::Errors, json};
 pub(crate) enum EntityKind {
     EventSourced,
     Value,
+    Crdt,
 }
 
 impl EntityKind {
@@ -18,6 +19,7 @@ impl EntityKind {
         match self {
             Self::EventSourced => "event_sourced_entity",
             Self::Value => "value_entity",
+            Self::Crdt => "crdt_entity",
         }
     }
 
@@ -26,6 +28,7 @@ impl EntityKind {
         match self {
             Self::EventSourced => "an event-sourced entity",
             Self::Value => "a value entity",
+            Self::Crdt => "a CRDT entity",
         }
     }
 }
@@ -47,6 +50,15 @@ pub(crate) struct Entity {
     pub(crate) init: Option<Path>,
     /// Of a value entity that is stored as JSON.
     pub(crate) json: Option<Json>,
+    /// The field that a CRDT entity replicates, where there is one.
+    pub(crate) replicated: Option<ReplicatedField>,
+}
+
+/// A field with `#[crdt]`, or the only one.
+#[derive(Debug)]
+pub(crate) struct ReplicatedField {
+    pub(crate) member: Member,
+    pub(crate) ty: Type,
 }
 
 /// The option `json`, and where it is written.

@@ -7,6 +7,7 @@ mod call;
 mod command;
 mod entity;
 mod event;
+mod replicated;
 mod signature;
 mod snapshot;
 mod upcaster;

@@ -88,11 +88,11 @@ impl<E: Entity> Context<E> {
         &mut self,
         command_id: i64,
         command_name: &'static str,
-        metadata: Option<wire::Metadata>,
+        metadata: Metadata,
     ) {
         self.command_id = command_id;
         self.command_name = command_name;
-        self.metadata = Metadata::from_wire(metadata);
+        self.metadata = metadata;
     }
 
     /// The state, without a note that it is being changed.

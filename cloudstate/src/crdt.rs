@@ -39,7 +39,7 @@ mod ormap;
 mod orset;
 mod pncounter;
 mod register_map;
-mod replicated;
+pub(crate) mod replicated;
 #[cfg(test)]
 mod tests;
 mod vote;

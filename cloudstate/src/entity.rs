@@ -1,7 +1,7 @@
 //! What the macros say of an entity type: where it is registered, and how messages reach its methods.
 //!
 //! An attribute such as `#[event_sourced_entity]` implements [`Entity`] and the trait of its kind, [`EventSourcedEntity`]
-//! or [`ValueEntity`]; `#[handlers]` implements [`Handlers`], a [`Handles`] per event and, with a pair of snapshot methods,
+//! [`ValueEntity`] or [`CrdtEntity`]; `#[handlers]` implements [`Handlers`], a [`Handles`] per event and, with a pair of snapshot methods,
 //! [`Snapshots`].
 
 use std::{fmt, ops::Deref, time::Duration};
@@ -11,6 +11,7 @@ use cloudstate_protocol::Any;
 
 use crate::{
     Context, DecodeError, EventContext, Payload, Service,
+    crdt::Crdt,
     handler::{Handled, Incoming},
     kind::{self, Kind},
     stored_form::StoredForm,
@@ -56,7 +57,8 @@ impl fmt::Display for EntityId {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an entity",
     label = "has no attribute that makes it an entity",
-    note = "write `#[event_sourced_entity(service = ..)]` or `#[value_entity(service = ..)]` above `struct {Self}`"
+    note = "write `#[event_sourced_entity(service = ..)]`, `#[value_entity(service = ..)]` or \
+            `#[crdt_entity(service = ..)]` above `struct {Self}`"
 )]
 pub trait Entity: Sized + Send + 'static {
     /// How its state is kept.
@@ -101,6 +103,18 @@ pub trait ValueEntity: Entity<Kind = kind::Value> {
     fn load(&mut self, value: &Any) -> Result<(), ReplayError> {
         (Self::STORED_FORM.load)(self, value)
     }
+}
+
+/// An entity whose state is a replicated value.
+pub trait CrdtEntity: Entity<Kind = kind::Crdt> {
+    /// The type of the value.
+    type Crdt: Crdt;
+
+    /// The value.
+    fn crdt(&self) -> &Self::Crdt;
+
+    /// The value, to change it.
+    fn crdt_mut(&mut self) -> &mut Self::Crdt;
 }
 
 /// An entity type that can start from nothing: by its `Default`, or by the function that `init = ..` names.

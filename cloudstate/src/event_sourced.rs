@@ -182,9 +182,7 @@ fn handle(entity: &mut Entity, command: Command) -> Result<(EventSourcedReply, N
         Ok(done) => {
             let reply = EventSourcedReply {
                 command_id: id,
-                client_action: Some(ClientAction {
-                    action: Some(done.action),
-                }),
+                client_action: done.client_action,
                 side_effects: done.effects,
                 events: done.events,
                 snapshot: done.snapshot,

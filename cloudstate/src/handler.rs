@@ -5,10 +5,10 @@ use bytestring::ByteString;
 use cloudstate_protocol::{Any, cloudstate as wire};
 use prost::Message;
 
-pub use crate::reply::{Always, Answers, MaybeSilent, Silence};
+pub use crate::reply::{Always, MaybeSilent, Silence};
 use crate::{
     CloudEvent, Context, Entity, EntityId, Failure, Forward, Metadata, Reply, Rpc, SideEffect,
-    reply::Action, service::Unary,
+    kind::PermittedBy, reply::Action, service::Unary,
 };
 
 /// A command on its way to its handler.
@@ -32,8 +32,8 @@ pub enum Handled {
     Unknown,
     /// The payload is not the request message of the rpc.
     Undecodable(prost::DecodeError),
-    /// The handler answered.
-    Done(wire::client_action::Action),
+    /// The handler succeeded. It has answered unless its kind need not.
+    Done(Option<wire::ClientAction>),
     /// The handler refused.
     Failed(Failure),
 }
@@ -139,23 +139,20 @@ where
     E: Entity,
     R: Rpc<Shape = Unary>,
     T: IntoReply<R>,
-    T::Silence: Answers,
+    T::Silence: PermittedBy<E::Kind>,
 {
-    one_to_one(context, command, handler)
+    call(command, context, |context, call| {
+        let reply = handler(context, call).into_reply();
+        answer::<E, R, _>(context, reply)
+    })
 }
 
-/// As [`unary`], for callers that have checked the shape.
-pub(crate) fn one_to_one<E, R, T>(
-    context: &mut Context<E>,
+/// Decodes the request, and lets `handle` run the handler.
+pub(crate) fn call<E: Entity, R: Rpc>(
     command: Incoming,
-    handler: impl FnOnce(&mut Context<E>, &mut Call<R, EntityId>) -> T,
-) -> Handled
-where
-    E: Entity,
-    R: Rpc,
-    T: IntoReply<R>,
-    T::Silence: Answers,
-{
+    context: &mut Context<E>,
+    handle: impl FnOnce(&mut Context<E>, &mut Call<R, EntityId>) -> Handled,
+) -> Handled {
     let request = match R::Request::decode(command.payload) {
         Ok(request) => request,
         Err(error) => return Handled::Undecodable(error),
@@ -165,19 +162,29 @@ where
         metadata: context.metadata().clone(),
         target: context.entity_id().clone(),
     };
-    let reply = handler(context, &mut call).into_reply();
+    handle(context, &mut call)
+}
+
+/// A handler's reply, encoded; its effects become the command's.
+pub(crate) fn answer<E: Entity, R: Rpc, S: Silence>(
+    context: &mut Context<E>,
+    reply: Reply<R::Response, S>,
+) -> Handled {
     for inner in reply.effects {
         context.effect(SideEffect { inner });
     }
-    Handled::Done(match reply.action {
+    let action = match reply.action {
         Action::Message(message) => wire::client_action::Action::Reply(wire::Reply {
             payload: Some(response_payload::<R>(&message)),
             metadata: reply.metadata.into_wire(),
         }),
         Action::Forward(forward) => wire::client_action::Action::Forward(forward),
         Action::Failure(failure) => return Handled::Failed(failure),
-        Action::None(silence) => silence.never(),
-    })
+        Action::None(_) => return Handled::Done(None),
+    };
+    Handled::Done(Some(wire::ClientAction {
+        action: Some(action),
+    }))
 }
 
 /// A response as it travels.

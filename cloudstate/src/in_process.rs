@@ -117,8 +117,8 @@ impl<In, Out> Stream for EntityConnection<In, Out> {
 mod embedded {
     use cloudstate_protocol::cloudstate::{EntitySpec, ProxyInfo, action::ActionCommand};
     use cloudstate_proxy::user_function::{
-        ActionCall, ActionCommands, ActionResponses, Connection, EventSourcedConnection,
-        UserFunctionError, ValueEntityConnection,
+        ActionCall, ActionCommands, ActionResponses, Connection, CrdtConnection,
+        EventSourcedConnection, UserFunctionError, ValueEntityConnection,
     };
     use futures_util::{
         FutureExt, SinkExt, StreamExt, TryFutureExt, TryStreamExt,
@@ -148,6 +148,10 @@ mod embedded {
 
         fn value_entity(&self) -> BoxFuture<'_, Result<ValueEntityConnection, UserFunctionError>> {
             ready(Ok(opened(UserFunction::value_entity(self)))).boxed()
+        }
+
+        fn crdt(&self) -> BoxFuture<'_, Result<CrdtConnection, UserFunctionError>> {
+            ready(Ok(opened(UserFunction::crdt(self)))).boxed()
         }
 
         fn action(&self, command: ActionCommand) -> ActionCall {

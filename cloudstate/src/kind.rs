@@ -7,9 +7,11 @@ use std::{fmt, sync::Arc};
 use cloudstate_protocol::version;
 
 use crate::{
-    Context, Entity, EntityId, EventSourcedEntity, Handlers, ValueEntity, event_sourced,
+    Context, CrdtEntity, Entity, EntityId, EventSourcedEntity, Handlers, ValueEntity, crdt_entity,
+    event_sourced,
+    handler::{Always, MaybeSilent, Silence},
     registry::Factory,
-    service::{Shape, Unary},
+    service::{ServerStreaming, Shape, Unary},
     value_entity,
 };
 
@@ -20,6 +22,10 @@ pub enum EventSourced {}
 /// State is a value that is stored as a whole whenever it has changed.
 #[derive(Debug)]
 pub enum Value {}
+
+/// State is a replicated value, which every node may change.
+#[derive(Debug)]
+pub enum Crdt {}
 
 /// A kind of stateful entity. Sealed: the protocol knows these.
 pub trait Kind: sealed::Sealed + Sized + 'static {
@@ -51,6 +57,14 @@ impl Kind for Value {
     type Work<E: Entity> = value_entity::Change<E>;
 }
 
+impl Kind for Crdt {
+    const ENTITY_TYPE: &'static str = version::CRDT;
+    const NOUN: &'static str = "a CRDT entity";
+    const CLIENT_STREAMS: bool = false;
+    const SERVER_STREAMS: bool = true;
+    type Work<E: Entity> = crdt_entity::Work<E>;
+}
+
 /// A shape that the handlers of a kind can have.
 ///
 /// The shape stands in front, because the compiler then takes it from the rpc. From the one shape that a kind handles it
@@ -64,6 +78,19 @@ pub trait HandledBy<K: Kind>: Shape {}
 
 impl HandledBy<EventSourced> for Unary {}
 impl HandledBy<Value> for Unary {}
+impl HandledBy<Crdt> for Unary {}
+impl HandledBy<Crdt> for ServerStreaming {}
+
+/// Whether the handlers of a kind may answer nothing: what they return says if it [`Always`] is an answer.
+#[diagnostic::on_unimplemented(
+    message = "an entity of this kind answers every command",
+    label = "this may be no answer",
+    note = "write `Reply` instead of `MaybeReply`; where there is nothing to say, let the rpc return `google.protobuf.Empty`"
+)]
+pub trait PermittedBy<K: Kind>: Silence {}
+
+impl<K: Kind> PermittedBy<K> for Always {}
+impl PermittedBy<Crdt> for MaybeSilent {}
 
 /// A kind whose command handlers change the state themselves, through the context, and may delete it.
 #[diagnostic::on_unimplemented(
@@ -103,8 +130,18 @@ impl<E: Handlers + ValueEntity> Hosts<E> for Value {
     }
 }
 
+impl<E: Handlers + CrdtEntity> Hosts<E> for Crdt {
+    fn factory(create: Arc<dyn Fn(&EntityId) -> E + Send + Sync>) -> Factory {
+        Factory::crdt_entity(Arc::new(move |id| {
+            let state = create(&id);
+            crdt_entity::live(id, state)
+        }))
+    }
+}
+
 mod sealed {
     pub trait Sealed {}
+    impl Sealed for super::Crdt {}
     impl Sealed for super::EventSourced {}
     impl Sealed for super::Value {}
 }

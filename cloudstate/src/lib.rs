@@ -95,6 +95,7 @@ mod codec;
 mod completeness;
 mod context;
 pub mod crdt;
+mod crdt_entity;
 mod descriptors;
 mod discovery;
 mod entity;
@@ -116,22 +117,24 @@ mod server;
 pub mod service;
 mod settings;
 mod stored_form;
+mod streamed;
 pub mod testing;
 mod user_function;
 mod value_entity;
 
 pub use action::{Action, Incoming};
 pub use cloudstate_macros::{
-    Json, action, call_handler, command_handler, event_handler, event_sourced_entity, handlers,
-    snapshot, snapshot_handler, upcaster, value_entity,
+    Json, action, call_handler, command_handler, crdt_entity, event_handler, event_sourced_entity,
+    handlers, snapshot, snapshot_handler, upcaster, value_entity,
 };
 pub use cloudstate_process::shutdown_signal;
 pub use cloudstate_protocol::{self as protocol, Any};
 pub use codec::{DecodeError, Payload};
 pub use context::{Context, EventContext};
+pub use crdt_entity::WriteConsistency;
 pub use entity::{
-    Create, Entity, EntityId, EventOf, EventSourcedEntity, FromDefault, Handlers, Handles, Initial,
-    ReplayError, Snapshots, ValueEntity,
+    CrdtEntity, Create, Entity, EntityId, EventOf, EventSourcedEntity, FromDefault, Handlers,
+    Handles, Initial, ReplayError, Snapshots, ValueEntity,
 };
 pub use error::{Error, Result};
 pub use failure::Failure;
@@ -144,6 +147,7 @@ pub use reply::{Forward, MaybeReply, Reply, SideEffect};
 pub use run::run;
 pub use service::{Rpc, Service};
 pub use settings::{Role, Settings};
+pub use streamed::{Next, Streamed};
 pub use user_function::UserFunction;
 
 /// What the macros' code names and nobody else does; it changes without notice.

@@ -44,8 +44,9 @@
 
 pub use crate::{
     CloudEvent, Context, EntityId, EventContext, Failure, Forward, Incoming, Json, MaybeReply,
-    Metadata, Reply, SideEffect, Stream, command_handler, ensure, event_handler,
-    event_sourced_entity, handlers, snapshot, snapshot_handler, upcaster, value_entity,
+    Metadata, Next, Reply, SideEffect, Stream, Streamed, WriteConsistency, command_handler,
+    crdt_entity, ensure, event_handler, event_sourced_entity, handlers, snapshot, snapshot_handler,
+    upcaster, value_entity,
 };
 // The attribute alone, without the module of the same name.
 pub use cloudstate_macros::{action, call_handler};

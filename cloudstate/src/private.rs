@@ -8,8 +8,10 @@ use crate::{
     Any, Context, DecodeError, Entity, EntityId, EventContext, EventSourcedEntity, Handles,
     Payload, ReplayError, Rpc, Service, Snapshots,
     codec::is_stored_as,
-    handler::{Answers, Call, Handled, Incoming, IntoReply, one_to_one},
-    kind::HandledBy,
+    handler::{Call, Handled, Incoming, IntoReply, answer, call},
+    kind::{HandledBy, PermittedBy},
+    service::{ClientStreaming, ServerStreaming, Streaming, Unary},
+    streamed::IntoStreamed,
 };
 
 /// Implemented for a service by the entity on it, so that a second entity does not compile.
@@ -17,30 +19,66 @@ pub trait ServedByOneEntity: Service {}
 
 /// An entity's rpc, known before the types of its handler are looked at, so that what the compiler says of them names it.
 #[derive(Debug)]
-pub struct Dispatch<E, R>(PhantomData<(E, R)>);
+pub struct Dispatch<E, R, S>(PhantomData<(E, R, S)>);
 
 /// Begins a call of the handler of an rpc.
-pub fn dispatch<E: Entity, R: Rpc>(_rpc: R) -> Dispatch<E, R>
+pub fn dispatch<E: Entity, R: Rpc>(_rpc: R) -> Dispatch<E, R, R::Shape>
 where
     R::Shape: HandledBy<E::Kind>,
 {
     Dispatch(PhantomData)
 }
 
-impl<E: Entity, R: Rpc> Dispatch<E, R> {
+impl<E: Entity, R: Rpc> Dispatch<E, R, Unary> {
     /// Decodes the request, runs the handler and encodes its answer.
-    pub fn unary<T: IntoReply<R>>(
+    pub fn answer<T: IntoReply<R>>(
         self,
         context: &mut Context<E>,
         command: Incoming,
         handler: impl FnOnce(&mut Context<E>, &mut Call<R, EntityId>) -> T,
     ) -> Handled
     where
-        T::Silence: Answers,
+        T::Silence: PermittedBy<E::Kind>,
     {
-        one_to_one(context, command, handler)
+        call(command, context, |context, call| {
+            let reply = handler(context, call).into_reply();
+            answer::<E, R, _>(context, reply)
+        })
     }
 }
+
+impl<E: Entity, R: Rpc> Dispatch<E, R, ServerStreaming> {
+    /// Decodes the request, runs the handler, encodes its first answer and keeps what it says of the others.
+    pub fn answer<T: IntoStreamed<E, R, E::Kind>>(
+        self,
+        context: &mut Context<E>,
+        command: Incoming,
+        handler: impl FnOnce(&mut Context<E>, &mut Call<R, EntityId>) -> T,
+    ) -> Handled {
+        call(command, context, |context, call| {
+            handler(context, call).open(context)
+        })
+    }
+}
+
+/// No kind of entity serves these, which is what the compiler says of them; nothing more is asked of their handlers.
+macro_rules! unserved {
+    ($($shape:ident)*) => {$(
+        impl<E: Entity, R: Rpc> Dispatch<E, R, $shape> {
+            /// Handles nothing.
+            pub fn answer<T>(
+                self,
+                _context: &mut Context<E>,
+                _command: Incoming,
+                _handler: impl FnOnce(&mut Context<E>, &mut Call<R, EntityId>) -> T,
+            ) -> Handled {
+                Handled::Unknown
+            }
+        }
+    )*};
+}
+
+unserved!(ClientStreaming Streaming);
 
 /// Compiles for entities with snapshots.
 pub fn takes_snapshots<E: EventSourcedEntity + Snapshots>() {}

@@ -14,7 +14,7 @@ use cloudstate_protocol::version;
 use crate::{
     Create, Entity, EntityId, Handlers, Result, Service,
     action::{CallHandlers, LiveAction},
-    error, event_sourced,
+    crdt_entity, error, event_sourced,
     kind::{Hosts, Kind},
     user_function::UserFunction,
     value_entity,
@@ -225,7 +225,7 @@ impl Registry {
         let entity = self.by_service.get(service)?;
         match &entity.factory.0 {
             ByKind::EventSourced(create) => Some(entity.hosted(create)),
-            ByKind::Value(_) | ByKind::Action(_) => None,
+            ByKind::Value(_) | ByKind::Crdt(_) | ByKind::Action(_) => None,
         }
     }
 
@@ -237,7 +237,19 @@ impl Registry {
         let entity = self.by_service.get(service)?;
         match &entity.factory.0 {
             ByKind::Value(create) => Some(entity.hosted(create)),
-            ByKind::EventSourced(_) | ByKind::Action(_) => None,
+            ByKind::EventSourced(_) | ByKind::Crdt(_) | ByKind::Action(_) => None,
+        }
+    }
+
+    /// The CRDT entity type behind a service.
+    pub(crate) fn crdt_entity(
+        &self,
+        service: &str,
+    ) -> Option<Hosted<'_, dyn crdt_entity::LiveEntity>> {
+        let entity = self.by_service.get(service)?;
+        match &entity.factory.0 {
+            ByKind::Crdt(create) => Some(entity.hosted(create)),
+            ByKind::EventSourced(_) | ByKind::Value(_) | ByKind::Action(_) => None,
         }
     }
 
@@ -245,7 +257,7 @@ impl Registry {
     pub(crate) fn action(&self, service: &str) -> Option<&LiveAction> {
         match &self.by_service.get(service)?.factory.0 {
             ByKind::Action(action) => Some(action),
-            ByKind::EventSourced(_) | ByKind::Value(_) => None,
+            ByKind::EventSourced(_) | ByKind::Value(_) | ByKind::Crdt(_) => None,
         }
     }
 
@@ -279,6 +291,7 @@ pub struct Factory(ByKind);
 enum ByKind {
     EventSourced(Creator<dyn event_sourced::LiveEntity>),
     Value(Creator<dyn value_entity::LiveEntity>),
+    Crdt(Creator<dyn crdt_entity::LiveEntity>),
     Action(LiveAction),
 }
 
@@ -289,6 +302,10 @@ impl Factory {
 
     pub(crate) fn value_entity(create: Creator<dyn value_entity::LiveEntity>) -> Self {
         Self(ByKind::Value(create))
+    }
+
+    pub(crate) fn crdt_entity(create: Creator<dyn crdt_entity::LiveEntity>) -> Self {
+        Self(ByKind::Crdt(create))
     }
 }
 

@@ -140,23 +140,6 @@ pub struct MaybeSilent(());
 impl Silence for Always {}
 impl Silence for MaybeSilent {}
 
-/// What the handlers of an entity that must answer return.
-#[diagnostic::on_unimplemented(
-    message = "an entity of this kind answers every command",
-    label = "this may be no answer",
-    note = "write `Reply` instead of `MaybeReply`; where there is nothing to say, let the rpc return `google.protobuf.Empty`"
-)]
-pub trait Answers: Silence {
-    /// Nobody has such a value, so that whatever is asked for follows from it.
-    fn never<T>(self) -> T;
-}
-
-impl Answers for Always {
-    fn never<T>(self) -> T {
-        match self {}
-    }
-}
-
 mod sealed {
     pub trait Sealed {}
     impl Sealed for super::Always {}

@@ -13,6 +13,10 @@ use std::{
 use cloudstate_protocol::cloudstate::{
     EntitySpec, ProxyInfo, UserFunctionError,
     action::action_protocol_server::ActionProtocolServer,
+    crdt::{
+        CrdtStreamIn, CrdtStreamOut,
+        crdt_server::{Crdt, CrdtServer},
+    },
     entity_discovery_server::{EntityDiscovery, EntityDiscoveryServer},
     eventsourced::{
         EventSourcedStreamIn, EventSourcedStreamOut,
@@ -104,6 +108,7 @@ pub(crate) async fn serve(
         .max_decoding_message_size(limits.max_message_size);
     let event_sourced =
         EventSourcedServer::new(service.clone()).max_decoding_message_size(limits.max_message_size);
+    let crdt = CrdtServer::new(service.clone()).max_decoding_message_size(limits.max_message_size);
     let value_entity =
         ValueEntityServer::new(service.clone()).max_decoding_message_size(limits.max_message_size);
     let action =
@@ -115,6 +120,7 @@ pub(crate) async fn serve(
         .http2_keepalive_timeout(Some(PING_TIMEOUT))
         .add_service(discovery)
         .add_service(event_sourced)
+        .add_service(crdt)
         .add_service(value_entity)
         .add_service(action)
         .serve_with_incoming_shutdown(
@@ -170,6 +176,19 @@ impl EventSourced for ProtocolService {
         request: Request<Streaming<EventSourcedStreamIn>>,
     ) -> Result<Response<Self::handleStream>, Status> {
         let machine = self.user_function.event_sourced_stream();
+        Ok(Response::new(self.replies(request.into_inner(), machine)))
+    }
+}
+
+#[tonic::async_trait]
+impl Crdt for ProtocolService {
+    type handleStream = Replies<CrdtStreamIn, CrdtStreamOut>;
+
+    async fn handle(
+        &self,
+        request: Request<Streaming<CrdtStreamIn>>,
+    ) -> Result<Response<Self::handleStream>, Status> {
+        let machine = self.user_function.crdt_stream();
         Ok(Response::new(self.replies(request.into_inner(), machine)))
     }
 }

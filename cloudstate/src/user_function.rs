@@ -7,6 +7,7 @@ use std::sync::Arc;
 use cloudstate_protocol::cloudstate::{
     EntitySpec, ProxyInfo,
     action::{ActionCommand, ActionResponse},
+    crdt::{CrdtStreamIn, CrdtStreamOut},
     eventsourced::{EventSourcedStreamIn, EventSourcedStreamOut},
     valueentity::{ValueEntityStreamIn, ValueEntityStreamOut},
 };
@@ -16,7 +17,7 @@ use futures_util::{FutureExt, Stream, StreamExt};
 use crate::{
     Result,
     action::{self, Answers, CallError, Commands},
-    discovery, event_sourced,
+    crdt_entity, discovery, event_sourced,
     in_process::EntityConnection,
     registry::Registry,
     value_entity,
@@ -77,6 +78,11 @@ impl UserFunction {
         EntityConnection::new(self.value_entity_stream())
     }
 
+    /// Opens the stream of one live CRDT entity, as `cloudstate.crdt.Crdt/handle` does.
+    pub fn crdt(&self) -> EntityConnection<CrdtStreamIn, CrdtStreamOut> {
+        EntityConnection::new(self.crdt_stream())
+    }
+
     /// Calls an action with one message, for one, as `cloudstate.action.ActionProtocol/handleUnary` does.
     ///
     /// The handler runs while the future is polled; dropping the future cancels the call.
@@ -131,6 +137,10 @@ impl UserFunction {
         streamed_out: bool,
     ) -> impl Future<Output = Answers> + Send + use<> {
         action::call_many(Arc::clone(&self.registry), commands, streamed_out)
+    }
+
+    pub(crate) fn crdt_stream(&self) -> crdt_entity::EntityStream {
+        crdt_entity::EntityStream::new(Arc::clone(&self.registry))
     }
 
     pub(crate) fn event_sourced_stream(&self) -> event_sourced::EntityStream {

@@ -148,9 +148,7 @@ fn handle(entity: &mut Entity, command: Command) -> Result<ValueEntityReply, Fai
     match outcome {
         Ok(done) => Ok(ValueEntityReply {
             command_id: id,
-            client_action: Some(ClientAction {
-                action: Some(done.action),
-            }),
+            client_action: done.client_action,
             side_effects: done.effects,
             state_action: done.stored.map(state_action),
         }),

@@ -14,10 +14,10 @@ fn each_mistake_is_one_error_that_says_what_to_write() {
 
 /// The cases include committed code; `UPDATE_SHOP=1 cargo test -p cloudstate --test ui` writes it again.
 #[test]
-fn shop_and_desk_are_what_the_build_script_would_generate() {
+fn committed_code_is_what_the_build_script_would_generate() {
     let ui = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ui");
     let out = tempfile::tempdir().unwrap();
-    for proto in ["shop.proto", "desk.proto"] {
+    for proto in ["shop.proto", "desk.proto", "room.proto"] {
         cloudstate_build::configure()
             .out_dir(out.path())
             .compile(&[ui.join(proto)])
@@ -28,6 +28,8 @@ fn shop_and_desk_are_what_the_build_script_would_generate() {
         "shop.descriptors.bin",
         "desk.rs",
         "desk.descriptors.bin",
+        "room.rs",
+        "room.descriptors.bin",
     ] {
         let generated = fs::read(out.path().join(file)).unwrap();
         if env::var_os("UPDATE_SHOP").is_some() {

@@ -38,11 +38,11 @@ pub(super) fn handle(model: &Handlers) -> TokenStream {
         let rpc = krate.at(handler.marker.span());
         let rpc =
             quote_spanned!(handler.marker.span()=> #rpc::__private::dispatch::<Self, _>(#marker));
-        let unary = quote_spanned!(output.span()=> unary::<#output>);
+        let answer = quote_spanned!(output.span()=> answer::<#output>);
         quote! {
             #(#cfgs)*
             if __command.is(#marker) {
-                return #rpc.#unary(__context, __command, |__context, __call| {
+                return #rpc.#answer(__context, __command, |__context, __call| {
                     Self::#method(#(#args),*)
                 });
             }

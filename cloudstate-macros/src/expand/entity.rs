@@ -8,7 +8,7 @@ use crate::{
     attrs::CratePath,
     errors::Errors,
     json,
-    model::{Entity, EntityKind, Json, Service, SnapshotEvery},
+    model::{Entity, EntityKind, Json, ReplicatedField, Service, SnapshotEvery},
 };
 
 /// The struct with its implementations, and `errors` where there are any.
@@ -30,6 +30,7 @@ pub(crate) fn entity(model: &Entity, errors: &Errors) -> TokenStream {
     let kind = match model.kind {
         EntityKind::EventSourced => quote!(EventSourced),
         EntityKind::Value => quote!(Value),
+        EntityKind::Crdt => quote!(Crdt),
     };
     let service = match &model.service {
         Ok(Service { path, .. }) => quote!(#path),
@@ -43,6 +44,7 @@ pub(crate) fn entity(model: &Entity, errors: &Errors) -> TokenStream {
     let of_its_kind = match model.kind {
         EntityKind::EventSourced => event_sourced(model),
         EntityKind::Value => value(model, is_sound),
+        EntityKind::Crdt => crdt(model),
     };
     let checks = is_sound.then(|| checks(model));
     let init = match &model.init {
@@ -134,6 +136,38 @@ fn stored_form(model: &Entity) -> Option<TokenStream> {
         #[automatically_derived]
         impl #impl_generics #one_form for #name #type_generics #bounds {}
     })
+}
+
+fn crdt(model: &Entity) -> TokenStream {
+    let Entity { item, krate, .. } = model;
+    let name = &item.ident;
+    let (impl_generics, type_generics, bounds) = item.generics.split_for_impl();
+    let (ty, get, get_mut) = match &model.replicated {
+        Some(ReplicatedField { member, ty }) => (
+            quote!(#ty),
+            quote!(&self.#member),
+            quote!(&mut self.#member),
+        ),
+        // The struct has an error: any type will do.
+        None => {
+            let unreachable = quote!(::core::unreachable!());
+            (quote!(#krate::crdt::Flag), unreachable.clone(), unreachable)
+        }
+    };
+    quote! {
+        #[automatically_derived]
+        impl #impl_generics #krate::CrdtEntity for #name #type_generics #bounds {
+            type Crdt = #ty;
+
+            fn crdt(&self) -> &Self::Crdt {
+                #get
+            }
+
+            fn crdt_mut(&mut self) -> &mut Self::Crdt {
+                #get_mut
+            }
+        }
+    }
 }
 
 fn checks(model: &Entity) -> TokenStream {

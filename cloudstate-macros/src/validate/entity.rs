@@ -6,6 +6,7 @@ use darling::util::SpannedValue;
 use proc_macro2::Span;
 use syn::{DeriveInput, Ident, ItemStruct, Path, Token, punctuated::Punctuated};
 
+use super::replicated;
 use crate::{
     attrs::{CratePath, EntityOptions, PathOption},
     errors::Errors,
@@ -21,17 +22,28 @@ pub(crate) fn entity(
     errors: &mut Errors,
 ) -> Entity {
     of_its_kind(kind, &options, errors);
+    let service = service(
+        ("entity", kind.attribute()),
+        options.service.as_ref(),
+        options.extern_service.as_ref(),
+        errors,
+    );
+    // Nothing is stored of a CRDT entity under the name of its struct.
+    let name = match (kind, &service) {
+        (EntityKind::Crdt, Ok(Service { path, .. })) => {
+            path.segments.last().map_or(&item.ident, |last| &last.ident)
+        }
+        _ => &item.ident,
+    };
+    let persistence_id = persistence_id(options.persistence_id.as_ref(), name, errors);
+    let krate = CratePath::new(options.krate.clone());
     Entity {
         json: stored_form(&options, &mut item, errors),
         kind,
-        service: service(
-            ("entity", kind.attribute()),
-            options.service.as_ref(),
-            options.extern_service.as_ref(),
-            errors,
-        ),
-        krate: CratePath::new(options.krate),
-        persistence_id: persistence_id(options.persistence_id.as_ref(), &item.ident, errors),
+        replicated: replicated::field(kind, &mut item, &krate, errors),
+        service,
+        krate,
+        persistence_id,
         snapshot_every: options.snapshot_every.map(|every| SnapshotEvery {
             events: every.0,
             span: every.span(),
@@ -47,14 +59,16 @@ pub(crate) fn entity(
 
 /// Refuses options that entities of this kind do not have.
 fn of_its_kind(kind: EntityKind, options: &EntityOptions, errors: &mut Errors) {
-    if kind != EntityKind::EventSourced
-        && let Some(every) = &options.snapshot_every
-    {
-        let message = format!(
-            "{} stores its state with every command that changes it: remove `snapshot_every`",
-            kind.noun()
-        );
-        errors.push(syn::Error::new(every.span(), message));
+    if let Some(every) = &options.snapshot_every {
+        let why = match kind {
+            EntityKind::EventSourced => None,
+            EntityKind::Value => Some("stores its state with every command that changes it"),
+            EntityKind::Crdt => Some("is replicated, not stored"),
+        };
+        if let Some(why) = why {
+            let message = format!("{} {why}: remove `snapshot_every`", kind.noun());
+            errors.push(syn::Error::new(every.span(), message));
+        }
     }
     if kind != EntityKind::Value
         && let Some(json) = &options.json

@@ -1,6 +1,7 @@
 //! What the entity asks of every replicated data type; users see only the types' own operations.
 
-use cloudstate_protocol::cloudstate::crdt::{CrdtDelta, crdt_delta::Delta};
+use cloudstate_protocol::cloudstate::crdt::CrdtDelta;
+pub(crate) use cloudstate_protocol::cloudstate::crdt::crdt_delta::Delta;
 
 use super::CrdtError;
 

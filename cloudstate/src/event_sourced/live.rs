@@ -5,13 +5,13 @@ use std::any;
 use bytes::Bytes;
 use cloudstate_protocol::{
     Any,
-    cloudstate::{Metadata, SideEffect, client_action::Action},
+    cloudstate::{self as wire, ClientAction, SideEffect},
 };
 use prost::DecodeError;
 
 use super::emitted::Emitted;
 use crate::{
-    Context, EntityId, EventSourcedEntity, Failure, Handlers, ReplayError,
+    Context, EntityId, EventSourcedEntity, Failure, Handlers, Metadata, ReplayError,
     handler::{Handled, Incoming},
 };
 
@@ -32,7 +32,7 @@ pub(crate) trait LiveEntity: Send {
         command_id: i64,
         name: &str,
         payload: Bytes,
-        metadata: Option<Metadata>,
+        metadata: Option<wire::Metadata>,
     ) -> Result<Done, Rejection>;
 }
 
@@ -48,7 +48,7 @@ pub(crate) enum Rejection {
 
 /// A successful command's answer and what it changed.
 pub(crate) struct Done {
-    pub(crate) action: Action,
+    pub(crate) client_action: Option<ClientAction>,
     pub(crate) effects: Vec<SideEffect>,
     pub(crate) events: Vec<Any>,
     pub(crate) snapshot: Option<Any>,
@@ -82,13 +82,13 @@ impl<E: Handlers + EventSourcedEntity> LiveEntity for Context<E> {
         command_id: i64,
         name: &str,
         payload: Bytes,
-        metadata: Option<Metadata>,
+        metadata: Option<wire::Metadata>,
     ) -> Result<Done, Rejection> {
         let Some(name) = E::HANDLED.iter().find(|handled| **handled == name) else {
             return Err(Rejection::Unknown);
         };
         let before = self.sequence();
-        self.begin(command_id, name, metadata);
+        self.begin(command_id, name, Metadata::from_wire(metadata));
         let handled = E::handle(self, Incoming { name, payload });
         let (events, effects) = (self.take_events(), self.take_effects());
         match handled {
@@ -98,11 +98,11 @@ impl<E: Handlers + EventSourcedEntity> LiveEntity for Context<E> {
                 failure,
                 emitted: !events.is_empty(),
             }),
-            Handled::Done(action) => {
+            Handled::Done(client_action) => {
                 let due = snapshot_due(E::SNAPSHOT_EVERY, before, self.sequence());
                 let snapshot = if due { E::take_snapshot(self) } else { None };
                 Ok(Done {
-                    action,
+                    client_action,
                     effects,
                     events,
                     snapshot,

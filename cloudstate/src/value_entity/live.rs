@@ -5,13 +5,13 @@ use std::{any, sync::Arc};
 use bytes::Bytes;
 use cloudstate_protocol::{
     Any,
-    cloudstate::{Metadata, SideEffect, client_action::Action},
+    cloudstate::{self as wire, ClientAction, SideEffect},
 };
 use prost::DecodeError;
 
 use super::change::{Change, Last};
 use crate::{
-    Context, EntityId, Failure, Handlers, ReplayError, ValueEntity,
+    Context, EntityId, Failure, Handlers, Metadata, ReplayError, ValueEntity,
     handler::{Handled, Incoming},
 };
 
@@ -29,7 +29,7 @@ pub(crate) trait LiveEntity: Send {
         command_id: i64,
         name: &str,
         payload: Bytes,
-        metadata: Option<Metadata>,
+        metadata: Option<wire::Metadata>,
     ) -> Result<Done, Rejection>;
 }
 
@@ -50,7 +50,7 @@ pub(crate) enum Rejection {
 
 /// A successful command's answer and what it changed.
 pub(crate) struct Done {
-    pub(crate) action: Action,
+    pub(crate) client_action: Option<ClientAction>,
     pub(crate) effects: Vec<SideEffect>,
     /// None if the state is as before.
     pub(crate) stored: Option<Stored>,
@@ -127,12 +127,13 @@ impl<E: Handlers + ValueEntity> LiveEntity for Live<E> {
         command_id: i64,
         name: &str,
         payload: Bytes,
-        metadata: Option<Metadata>,
+        metadata: Option<wire::Metadata>,
     ) -> Result<Done, Rejection> {
         let Some(name) = E::HANDLED.iter().find(|handled| **handled == name) else {
             return Err(Rejection::Unknown);
         };
-        self.context.begin(command_id, name, metadata);
+        self.context
+            .begin(command_id, name, Metadata::from_wire(metadata));
         let handled = E::handle(&mut self.context, Incoming { name, payload });
         let effects = self.context.take_effects();
         let last = self.context.work_mut().take();
@@ -144,8 +145,8 @@ impl<E: Handlers + ValueEntity> LiveEntity for Live<E> {
                 Ok(()) => Rejection::Refused(failure),
                 Err(error) => Rejection::Lost { failure, error },
             }),
-            Handled::Done(action) => Ok(Done {
-                action,
+            Handled::Done(client_action) => Ok(Done {
+                client_action,
                 effects,
                 stored: self.keep(last),
             }),

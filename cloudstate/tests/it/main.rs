@@ -7,6 +7,7 @@
 mod actions;
 mod annotated;
 mod conversation;
+mod crdt_entity;
 #[cfg(feature = "embedded")]
 mod embedded;
 mod event_sourced;
