@@ -27,7 +27,7 @@ use crate::{
 /// It needs a Tokio runtime and nothing else. Several can run side by side. What it stores is gone with it, unless it has
 /// a directory ([`start_in`](Self::start_in)). It stops when it is dropped; [`stop`](Self::stop) waits for that.
 ///
-/// ```
+/// ```standalone_crate
 /// # use cloudstate::{Cloudstate, prelude::*};
 /// # mod pb { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/ui/shop.rs")); }
 /// # #[event_sourced_entity(service = pb::Cart)]
