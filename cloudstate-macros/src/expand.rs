@@ -30,6 +30,7 @@ pub(crate) fn handlers(model: &Handlers) -> TokenStream {
     let handle = commands::handle(model);
     let replay = events::replay(model);
     let snapshot_methods = snapshots::methods(model);
+    let read_older = upcasts::of_whole(model);
     let events = events::implementations(model);
     let snapshots = snapshots::implementation(model);
     let arguments = commands::check_arguments(model);
@@ -42,6 +43,7 @@ pub(crate) fn handlers(model: &Handlers) -> TokenStream {
             #handle
             #replay
             #snapshot_methods
+            #read_older
         }
         #events
         #snapshots

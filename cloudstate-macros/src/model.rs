@@ -112,6 +112,8 @@ pub(crate) struct Handlers {
     pub(crate) event_upcasts: Vec<Upcast>,
     /// From older types of snapshots to the one that is restored.
     pub(crate) snapshot_upcasts: Vec<Upcast>,
+    /// From older types to an entity that is stored as a whole.
+    pub(crate) whole_upcasts: Vec<Upcast>,
     /// Whether a snapshot method is there, even one that was refused.
     pub(crate) has_snapshots: bool,
 }

@@ -184,6 +184,12 @@ pub trait Handlers: Entity {
     /// # Errors
     /// No `#[snapshot_handler]` takes this type, or the bytes are not such a snapshot.
     fn restore_snapshot(&mut self, snapshot: &Any) -> Result<(), ReplayError>;
+
+    /// Reads the whole entity from an older type, by its upcasters; `None` if no upcaster takes what is stored.
+    fn read_older(stored: &Any) -> Option<Result<Self, DecodeError>> {
+        let _ = stored;
+        None
+    }
 }
 
 /// An entity with an event handler for `V`.

@@ -157,7 +157,7 @@ pub mod __private {
         codec::{JsonCodec, json_codec},
         completeness::{check_calls_complete, check_complete, name_of},
         private::{
-            ServedByOneEntity, dispatch, no_handler, read_older, replay, replay_older,
+            ServedByOneEntity, dispatch, no_handler, read_older, read_whole, replay, replay_older,
             restore_snapshot, take_snapshot, takes_snapshots,
         },
         registry::Registration,

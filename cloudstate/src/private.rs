@@ -6,7 +6,7 @@ use bytestring::ByteString;
 
 use crate::{
     Any, Context, DecodeError, Entity, EntityId, EventContext, EventSourcedEntity, Handles,
-    Payload, ReplayError, Rpc, Service, Snapshots,
+    Payload, ReplayError, Rpc, Service, Snapshots, ValueEntity,
     codec::is_stored_as,
     handler::{Call, Handled, Incoming, IntoReply, answer, call},
     kind::{HandledBy, PermittedBy},
@@ -105,6 +105,26 @@ pub fn replay_older<E: Handles<New>, Old: Payload, New: Payload>(
     let read = read.map_err(|error| undecodable(event, "event", error));
     Some(read.map(|event| state.apply(event, context)))
 }
+
+/// Reads a value entity that is stored as a whole from an older type; `None` if what is stored is of another type.
+pub fn read_whole<E: StoredWhole, Old: Payload>(
+    stored: &Any,
+    type_url: &ByteString,
+    upcast: impl FnOnce(Old) -> E,
+) -> Option<Result<E, DecodeError>> {
+    read_older(stored, type_url, upcast)
+}
+
+/// A value entity that is stored as it is.
+#[diagnostic::on_unimplemented(
+    message = "an upcaster returns what is handled today, and `{Self}` is not stored as a whole",
+    label = "not a value entity with the option `json`",
+    note = "return the type of an event, of a snapshot, or of what another upcaster takes"
+)]
+pub trait StoredWhole: ValueEntity + Payload {}
+
+#[diagnostic::do_not_recommend]
+impl<E: ValueEntity + Payload> StoredWhole for E {}
 
 /// Reads a stored value of an older type; `None` if it is of another type.
 pub fn read_older<Old: Payload, New>(

@@ -3,7 +3,7 @@
 use cloudstate_protocol::Any;
 
 use crate::{
-    Payload, ReplayError, Snapshots, ValueEntity,
+    Handlers, Payload, ReplayError, Snapshots, ValueEntity,
     private::{no_handler, restore, take_snapshot, undecodable},
 };
 
@@ -20,11 +20,13 @@ pub const fn of_snapshots<E: SavedAndRestored>() -> StoredForm<E> {
 }
 
 /// The struct itself.
-pub const fn of_whole<E: ValueEntity + Payload>() -> StoredForm<E> {
+pub const fn of_whole<E: Handlers + ValueEntity + Payload>() -> StoredForm<E> {
     StoredForm {
         store: E::to_any,
         load: |state, value| {
-            let read = E::from_any(value).ok_or_else(|| no_handler::<E>(value, "value"))?;
+            let read = E::from_any(value)
+                .or_else(|| E::read_older(value))
+                .ok_or_else(|| no_handler::<E>(value, "value"))?;
             *state = read.map_err(|error| undecodable(value, "value", error))?;
             Ok(())
         },

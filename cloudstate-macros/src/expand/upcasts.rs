@@ -36,17 +36,10 @@ pub(super) fn of_snapshots(model: &Handlers) -> Option<TokenStream> {
         return None;
     }
     let arms = model.snapshot_upcasts.iter().map(|upcast| {
-        let Upcast { cfgs, old, new, .. } = upcast;
-        let type_url = type_url(model, upcast);
-        let convert = convert(upcast);
+        let Upcast { old, new, .. } = upcast;
         let older = krate.at(old.span());
-        let older = quote_spanned!(old.span()=> #older::__private::read_older::<#old, #new>);
-        quote! {
-            #(#cfgs)*
-            if let ::core::option::Option::Some(__result) = #older(__stored, #type_url, #convert) {
-                return ::core::option::Option::Some(__result);
-            }
-        }
+        let read = quote_spanned!(old.span()=> #older::__private::read_older::<#old, #new>);
+        arm(model, upcast, &read)
     });
     Some(quote! {
         fn read(
@@ -61,6 +54,41 @@ pub(super) fn of_snapshots(model: &Handlers) -> Option<TokenStream> {
             ::core::option::Option::None
         }
     })
+}
+
+/// The method of `Handlers` that reads an entity stored as a whole, where there are older types.
+pub(super) fn of_whole(model: &Handlers) -> Option<TokenStream> {
+    let krate = &model.krate;
+    if model.whole_upcasts.is_empty() {
+        return None;
+    }
+    let arms = model.whole_upcasts.iter().map(|upcast| {
+        let Upcast { old, new, .. } = upcast;
+        // Where the entity is not stored as a whole, the compiler says so at the type that the upcaster returns.
+        let older = krate.at(new.span());
+        let read = quote_spanned!(new.span()=> #older::__private::read_whole::<#new, #old>);
+        arm(model, upcast, &read)
+    });
+    Some(quote! {
+        fn read_older(
+            __stored: &#krate::Any,
+        ) -> ::core::option::Option<::core::result::Result<Self, #krate::DecodeError>> {
+            #(#arms)*
+            ::core::option::Option::None
+        }
+    })
+}
+
+fn arm(model: &Handlers, upcast: &Upcast, read: &TokenStream) -> TokenStream {
+    let cfgs = &upcast.cfgs;
+    let type_url = type_url(model, upcast);
+    let convert = convert(upcast);
+    quote! {
+        #(#cfgs)*
+        if let ::core::option::Option::Some(__result) = #read(__stored, #type_url, #convert) {
+            return ::core::option::Option::Some(__result);
+        }
+    }
 }
 
 /// The older type's URL, computed once.

@@ -40,6 +40,7 @@ pub(crate) fn handlers(
         snapshots,
         event_upcasts: upcasts.of_events,
         snapshot_upcasts: upcasts.of_snapshots,
+        whole_upcasts: upcasts.of_whole,
         is_action: of_kind(Kind::Call, block).next().is_some(),
         calls,
         has_snapshots: block

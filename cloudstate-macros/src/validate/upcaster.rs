@@ -4,7 +4,7 @@ use syn::{Generics, Ident, ReturnType, Type};
 
 use super::{
     block::{coexist, of_kind},
-    signature::{self, bare, typed},
+    signature::{self, bare, is_self, typed},
 };
 use crate::{
     attrs::{self, Kind},
@@ -19,6 +19,7 @@ use crate::{
 pub(super) struct Upcasts {
     pub(super) of_events: Vec<Upcast>,
     pub(super) of_snapshots: Vec<Upcast>,
+    pub(super) of_whole: Vec<Upcast>,
 }
 
 /// From every older type the way to the type that is handled today.
@@ -38,7 +39,8 @@ pub(super) fn upcasts(
         for way in ways {
             let is_event = events.iter().any(|handler| handler.event == way.new);
             let is_snapshot = snapshots.is_some_and(|snapshots| snapshots.restored == way.new);
-            if !is_event && !is_snapshot && all_known {
+            let is_whole = is_self(&way.new) || way.new == *block.item.self_ty;
+            if !is_event && !is_snapshot && !is_whole && all_known {
                 let new = text(&way.new);
                 errors.at(
                     &way.new,
@@ -52,7 +54,10 @@ pub(super) fn upcasts(
                 upcasts.of_events.push(way.clone());
             }
             if is_snapshot {
-                upcasts.of_snapshots.push(way);
+                upcasts.of_snapshots.push(way.clone());
+            }
+            if is_whole {
+                upcasts.of_whole.push(way);
             }
         }
     }

@@ -104,6 +104,31 @@ impl Archive {
     }
 }
 
+/// Stored as a whole: JSON of its fields.
+#[value_entity(service = pb::Feed, json)]
+#[json(name = "feed", version = 2)]
+#[derive(Default, Serialize, Deserialize)]
+struct Feed {
+    lines: Vec<String>,
+}
+
+#[handlers(partial)]
+impl Feed {
+    #[upcaster]
+    fn of_one_line(old: AddedV1) -> Self {
+        Self {
+            lines: vec![old.name],
+        }
+    }
+
+    #[upcaster]
+    fn of_a_number(old: i64) -> AddedV1 {
+        AddedV1 {
+            name: old.to_string(),
+        }
+    }
+}
+
 fn main() {
     let mut cart = Cart::default();
     cart.restore_snapshot(&String::from("tea,milk").to_any())
@@ -126,4 +151,18 @@ fn main() {
     };
     cloudstate::ValueEntity::load(&mut archive, &stored.to_any()).unwrap();
     assert_eq!(archive.products, ["tea"]);
+
+    let mut feed = Feed::default();
+    cloudstate::ValueEntity::load(&mut feed, &7_i64.to_any()).unwrap();
+    assert_eq!(feed.lines, ["7"]);
+    let stored = Feed::to_any(&feed);
+    assert_eq!(stored.type_url, "json.cloudstate.io/feed.v2");
+    let old = AddedV1 {
+        name: "tea".into(),
+    };
+    cloudstate::ValueEntity::load(&mut feed, &old.to_any()).unwrap();
+    assert_eq!(feed.lines, ["tea"]);
+    cloudstate::ValueEntity::load(&mut feed, &stored).unwrap();
+    assert_eq!(feed.lines, ["7"]);
+    assert!(cloudstate::ValueEntity::load(&mut feed, &true.to_any()).is_err());
 }
