@@ -2,6 +2,7 @@
 
 pub(crate) mod action;
 pub(crate) mod crdt;
+pub(crate) mod event_log;
 pub(crate) mod event_sourced;
 mod server;
 pub(crate) mod value_entity;

@@ -9,8 +9,10 @@ async fn the_model_services_pass() {
     let (process, service) = ServiceProcess::start_program(tck_service()).await.unwrap();
     let mut text = Vec::new();
     let mut printer = Printer::new(&mut text, false);
+    let mut cases = cases::all();
+    cases.extend(cases::further());
     let report = Runner::new(&service)
-        .run(&cases::all(), |progress| {
+        .run(&cases, |progress| {
             printer.progress(progress).unwrap();
         })
         .await;
@@ -24,6 +26,10 @@ async fn the_model_services_pass() {
         "verifying model test: action: 34 passed, 0 failed, 0 skipped",
         "verifying model test: entity: 19 passed, 0 failed, 0 skipped",
         "verifying model test: event sourced entity: 21 passed, 0 failed, 0 skipped",
+        "further: action: 6 passed, 0 failed, 0 skipped",
+        "further: entity: 7 passed, 0 failed, 0 skipped",
+        "further: event sourced entity: 5 passed, 0 failed, 0 skipped",
+        "further: event log subscriptions: 8 passed, 0 failed, 0 skipped",
     ] {
         assert!(
             sums.iter().any(|one| one == sum),

@@ -2,6 +2,7 @@
 
 mod action;
 mod crdt;
+mod event_log;
 mod event_sourced;
 mod value_entity;
 
@@ -23,10 +24,13 @@ fn every_case() -> Vec<Case> {
     cases
 }
 
+/// The time that a service has for every message.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// Runs the cases of a group whose names contain `filter`, and gives what is printed of them.
 async fn test(function: impl UserFunction, group: &str, filter: &str) -> (Report, String) {
-    let name = format!("{function:?}");
-    let mut patience = Duration::from_secs(3);
+    println!("{function:?}");
+    let mut patience = PATIENCE;
     if matches!(
         function.wire_fault(),
         Some(WireFault::Silent | WireFault::NeverCompletes)
@@ -36,6 +40,15 @@ async fn test(function: impl UserFunction, group: &str, filter: &str) -> (Report
         patience = Duration::from_millis(50);
     }
     let running = ModelService::start(function).await;
+    run(&running, group, filter, patience).await
+}
+
+async fn run(
+    running: &ModelService,
+    group: &str,
+    filter: &str,
+    patience: Duration,
+) -> (Report, String) {
     let service = Service::discover(&running.address()).await.unwrap();
     let mut text = Vec::new();
     let mut printer = Printer::new(&mut text, false);
@@ -47,7 +60,7 @@ async fn test(function: impl UserFunction, group: &str, filter: &str) -> (Report
         .await;
     printer.sum(&report).unwrap();
     let text = String::from_utf8(text).unwrap();
-    println!("{name}\n{text}");
+    println!("{text}");
     (report, text)
 }
 
@@ -59,22 +72,38 @@ async fn every_fault_is_told<U: UserFunction>(
     group: &str,
     faults: impl IntoIterator<Item = Told<U>>,
 ) {
-    let mut never_failed: BTreeSet<_> = every_case()
-        .iter()
-        .filter(|case| case.group == group)
-        .map(|case| case.name)
-        .collect();
+    let mut tally = Tally::new(group);
     for (function, case, told) in faults {
         let name = format!("{function:?}");
         let (report, text) = test(function, group, "").await;
+        tally.count(&name, &report, &text, case, told);
+    }
+    tally.check();
+}
+
+/// Which cases of a group no fault has made fail yet.
+struct Tally(BTreeSet<&'static str>);
+
+impl Tally {
+    fn new(group: &str) -> Self {
+        let mut cases = every_case();
+        cases.retain(|case| case.group == group);
+        Self(cases.iter().map(|case| case.name).collect())
+    }
+
+    /// Notes a run against a fault, which must be told by this case.
+    fn count(&mut self, fault: &str, report: &Report, text: &str, case: &str, told: &str) {
         let failed: BTreeSet<_> = report.failed().map(|result| result.name).collect();
-        assert!(failed.contains(case), "{name} is not noticed by {case:?}");
+        assert!(failed.contains(case), "{fault} is not noticed by {case:?}");
         let failure = text
             .split_once(&format!("  {case} ... FAILED\n"))
             .and_then(|(_, behind)| behind.split("the conversation:").next())
             .unwrap();
-        assert!(failure.contains(told), "{name} is not told as {told:?}");
-        never_failed.retain(|name| !failed.contains(name));
+        assert!(failure.contains(told), "{fault} is not told as {told:?}");
+        self.0.retain(|name| !failed.contains(name));
     }
-    assert!(never_failed.is_empty(), "no fault fails {never_failed:?}");
+
+    fn check(self) {
+        assert!(self.0.is_empty(), "no fault fails {:?}", self.0);
+    }
 }

@@ -1,6 +1,7 @@
 //! The value-entity model: does what its requests list, and stores the last value.
 
 use cloudstate::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::pb::valueentity::{
     Persisted, Request, Response, ValueEntityConfigured, ValueEntityTckModel, ValueEntityTwo,
@@ -61,8 +62,8 @@ fn entity(id: String) -> Request {
 }
 
 /// Target of forwards and side effects.
-#[value_entity(service = ValueEntityTwo, persistence_id = "value-entity-tck-model-two")]
-#[derive(Default)]
+#[value_entity(service = ValueEntityTwo, persistence_id = "value-entity-tck-model-two", json)]
+#[derive(Default, Serialize, Deserialize)]
 struct Two;
 
 #[handlers]
@@ -71,23 +72,16 @@ impl Two {
     fn call(&self, _request: Request) -> Response {
         Response::default()
     }
-
-    #[snapshot]
-    fn save(&self) -> Persisted {
-        Persisted::default()
-    }
-
-    #[snapshot_handler]
-    fn restore(&mut self, _saved: Persisted) {}
 }
 
 /// An entity with options of its own.
 #[value_entity(
     service = ValueEntityConfigured,
     persistence_id = "value-entity-configured",
-    passivate_after = "100ms"
+    passivate_after = "100ms",
+    json
 )]
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct Configured;
 
 #[handlers]
@@ -96,12 +90,4 @@ impl Configured {
     fn call(&self, _request: Request) -> Response {
         Response::default()
     }
-
-    #[snapshot]
-    fn save(&self) -> Persisted {
-        Persisted::default()
-    }
-
-    #[snapshot_handler]
-    fn restore(&mut self, _saved: Persisted) {}
 }

@@ -29,7 +29,7 @@ use tonic::{
     Request, Response, Status, Streaming,
     body::Body,
     server::{Grpc, NamedService, StreamingService},
-    transport::Server,
+    transport::{Server, server::Router},
 };
 
 /// A user function that is written against the protocol alone. It serves one kind of entity.
@@ -100,11 +100,23 @@ pub(crate) struct ModelService {
 
 impl ModelService {
     pub(crate) async fn start(function: impl UserFunction) -> Self {
+        let announced = announcements(&function);
+        let server = Server::builder().add_service(Protocol(function));
+        Self::serve(announced, server).await
+    }
+
+    /// Two user functions of different kinds, as one.
+    pub(crate) async fn start_both(one: impl UserFunction, other: impl UserFunction) -> Self {
+        let announced = [announcements(&one), announcements(&other)].concat();
+        let server = Server::builder().add_service(Protocol(one));
+        Self::serve(announced, server.add_service(Protocol(other))).await
+    }
+
+    async fn serve(announced: Vec<Entity>, server: Router) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let serving = Server::builder()
-            .add_service(EntityDiscoveryServer::new(Discovery(function.clone())))
-            .add_service(Protocol(function))
+        let serving = server
+            .add_service(EntityDiscoveryServer::new(Discovery(announced)))
             .serve_with_incoming(TcpListenerStream::new(listener));
         let server = tokio::spawn(async { serving.await.unwrap() });
         Self { address, server }
@@ -121,22 +133,27 @@ impl Drop for ModelService {
     }
 }
 
-struct Discovery<U>(U);
+fn announcements<U: UserFunction>(function: &U) -> Vec<Entity> {
+    let entity = |(service_name, persistence_id, timeout): (&str, &str, Option<i64>)| Entity {
+        entity_type: function.announced_as().into(),
+        service_name: service_name.into(),
+        persistence_id: persistence_id.into(),
+        passivation_strategy: timeout.map(|timeout| EntityPassivationStrategy {
+            strategy: Some(Strategy::Timeout(TimeoutPassivationStrategy { timeout })),
+        }),
+    };
+    function.services().into_iter().map(entity).collect()
+}
+
+/// What is announced.
+struct Discovery(Vec<Entity>);
 
 #[tonic::async_trait]
-impl<U: UserFunction> EntityDiscovery for Discovery<U> {
+impl EntityDiscovery for Discovery {
     async fn discover(&self, _: Request<ProxyInfo>) -> Result<Response<EntitySpec>, Status> {
-        let entity = |(service_name, persistence_id, timeout): (&str, &str, Option<i64>)| Entity {
-            entity_type: self.0.announced_as().into(),
-            service_name: service_name.into(),
-            persistence_id: persistence_id.into(),
-            passivation_strategy: timeout.map(|timeout| EntityPassivationStrategy {
-                strategy: Some(Strategy::Timeout(TimeoutPassivationStrategy { timeout })),
-            }),
-        };
         Ok(Response::new(EntitySpec {
             proto: EventSourcedTckModel::DESCRIPTOR_SET.into(),
-            entities: self.0.services().into_iter().map(entity).collect(),
+            entities: self.0.clone(),
             service_info: None,
         }))
     }
