@@ -2,6 +2,7 @@
 //! network.
 
 mod commands;
+mod embedded;
 mod errors;
 mod peer;
 mod rooms;

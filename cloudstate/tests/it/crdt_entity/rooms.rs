@@ -203,11 +203,13 @@ impl Stock {
     }
 }
 
-pub(super) fn user_function() -> UserFunction {
+pub(super) fn cloudstate() -> Cloudstate {
     Cloudstate::new()
         .register::<Room>()
         .register::<Title>()
         .register::<Stock>()
-        .into_user_function()
-        .unwrap()
+}
+
+pub(super) fn user_function() -> UserFunction {
+    cloudstate().into_user_function().unwrap()
 }
