@@ -117,7 +117,7 @@ impl Entities {
     }
 
     /// Hands a command to the entity of this id.
-    pub(crate) fn submit(&self, id: ByteString, envelope: Envelope) {
+    pub(crate) fn submit(&self, id: &ByteString, envelope: Envelope) {
         match self {
             Self::EventSourced(host) => LiveEntities::submit(host, id, envelope),
             Self::Value(host) => LiveEntities::submit(host, id, envelope),
@@ -154,9 +154,9 @@ impl LiveEntities {
     ///
     /// The map's lock is held while the command goes into the mailbox, and while an idle entity checks that its mailbox
     /// is empty before it leaves: no command can fall between the two.
-    pub(crate) fn submit<H: Host>(host: &Arc<H>, id: ByteString, envelope: Envelope) {
+    pub(crate) fn submit<H: Host>(host: &Arc<H>, id: &ByteString, envelope: Envelope) {
         let this = host.live();
-        let Some(mailbox) = this.mailboxes.get(&id) else {
+        let Some(mailbox) = this.mailboxes.get(id) else {
             return Self::start(host, id, envelope);
         };
         match mailbox.send(envelope) {
@@ -176,7 +176,7 @@ impl LiveEntities {
         }
     }
 
-    fn start<H: Host>(host: &Arc<H>, id: ByteString, envelope: Envelope) {
+    fn start<H: Host>(host: &Arc<H>, id: &ByteString, envelope: Envelope) {
         let this = host.live();
         let place = match this.place() {
             Ok(place) => place,
@@ -188,7 +188,7 @@ impl LiveEntities {
             // Another caller was faster.
             Entry::Occupied(entry) if !entry.get().is_closed() => {
                 drop(entry);
-                Self::submit(host, id, envelope);
+                Self::submit(host, &id, envelope);
             }
             entry => {
                 let (mailbox, inbox) = Inbox::new(envelope, this.mailbox_size);

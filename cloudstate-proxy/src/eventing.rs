@@ -41,3 +41,10 @@ impl Subscriptions {
         self.tasks.wait().await;
     }
 }
+
+impl Drop for Subscriptions {
+    /// The store may be closed from here on.
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}

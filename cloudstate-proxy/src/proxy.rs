@@ -92,8 +92,8 @@ impl Proxy {
     /// The store could not be closed in good order. Nothing acknowledged is lost by that.
     pub async fn stop(self) -> Result<(), store::StoreError> {
         let drained = tokio::time::timeout(self.drain_timeout, async {
-            self.serving.stop().await;
-            self.subscriptions.stop().await;
+            // Both at once: neither waits for the other, and both may cause side effects until they have ended.
+            tokio::join!(self.serving.stop(), self.subscriptions.stop());
             self.router.stop().await;
         });
         if drained.await.is_err() {

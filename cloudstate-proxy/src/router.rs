@@ -162,7 +162,7 @@ impl Router {
         let id = call.method.entity_id(&call.payload)?;
         let (respond, outcome) =
             Respond::new(Arc::clone(&call.method), self.shared.abandoned.clone());
-        entities.submit(id, Envelope { call, respond });
+        entities.submit(&id, Envelope { call, respond });
         outcome.await
     }
 

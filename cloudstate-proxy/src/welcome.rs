@@ -16,6 +16,11 @@ pub(crate) fn text(catalog: &Catalog, name: &str, address: SocketAddr, store: &s
         for (method, rule) in catalog.transcoder.bindings() {
             let method = &catalog.methods()[method];
             if method.service == index {
+                let rule = if method.shape.streams_in() {
+                    "a stream of requests, over gRPC"
+                } else {
+                    rule
+                };
                 let _ = writeln!(text, "    {:<20} {rule}", &*method.name);
             }
         }
@@ -31,7 +36,9 @@ pub(crate) fn text(catalog: &Catalog, name: &str, address: SocketAddr, store: &s
 fn example(catalog: &Catalog, address: SocketAddr) -> Option<String> {
     let (method, path) = catalog.transcoder.bindings().find_map(|(index, rule)| {
         let path = rule.strip_prefix("POST ")?;
-        Some((descriptor(catalog, index)?, path))
+        let streams = catalog.methods()[index].shape.streams_in();
+        let descriptor = (!streams).then(|| descriptor(catalog, index))??;
+        Some((descriptor, path))
     })?;
     let (path, filled) = fill(path);
     let body = sample(&method.input(), &filled);

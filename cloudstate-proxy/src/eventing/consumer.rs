@@ -16,9 +16,6 @@ use crate::{
 
 /// Events read from the journal at a time.
 const PAGE: usize = 256;
-/// How many events, and how long, a subscription may be ahead of the position that is stored. After a crash it gets them
-/// again.
-const AHEAD: (u64, Duration) = (256, Duration::from_secs(1));
 /// Shortest and longest pause before something is tried again.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
 
@@ -54,39 +51,42 @@ impl Consumer {
         let Ok(mut position) = self.persist("its position cannot be read", load).await else {
             return;
         };
-        let mut at = position.stored();
-        while self.follow(&mut at, &mut position).await.is_ok() {}
-        self.remember(&mut position, at).await;
+        while self.follow(&mut position).await.is_ok() {}
+        if position.due().is_some() {
+            self.remember(&mut position).await;
+        }
     }
 
     /// Handles the events that there are, then waits for more, or until the position is to be stored.
-    async fn follow(&self, at: &mut u64, position: &mut Position) -> Result<(), Stopping> {
+    async fn follow(&self, position: &mut Position) -> Result<(), Stopping> {
         let mut grown = self.store.grown();
-        let since = Instant::now();
-        while *grown.borrow_and_update() > *at {
-            let after = *at;
+        while *grown.borrow_and_update() > position.at() {
+            let after = position.at();
             let read = || self.store.journal(after, PAGE);
-            for entry in self.persist("the journal cannot be read", read).await? {
+            let page = self.persist("the journal cannot be read", read).await?;
+            if page.is_empty() {
+                break;
+            }
+            for entry in page {
                 let reached = entry.position;
                 if *entry.entity.persistence_id == *self.subscription.event_log {
                     self.handle(entry).await?;
                 }
-                *at = reached;
+                position.reached(reached);
                 if self.stop.is_cancelled() {
                     return Err(Stopping);
                 }
-                if *at - position.stored() >= AHEAD.0 || since.elapsed() >= AHEAD.1 {
-                    self.remember(position, *at).await;
-                    return Ok(());
+                if position.due().is_some_and(|due| due <= Instant::now()) {
+                    self.remember(position).await;
                 }
             }
         }
-        let is_behind = position.stored() < *at;
+        let due = position.due();
         tokio::select! {
             () = self.stop.cancelled() => Err(Stopping),
             grown = grown.changed() => grown.map_err(|_| Stopping),
-            () = sleep_until(since + AHEAD.1), if is_behind => {
-                self.remember(position, *at).await;
+            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                self.remember(position).await;
                 Ok(())
             }
         }
@@ -135,19 +135,12 @@ impl Consumer {
     }
 
     /// Stores the position. If that fails, events may come again, and nothing else.
-    async fn remember(&self, position: &mut Position, at: u64) {
-        if position.stored() == at {
-            return;
-        }
-        let Err(error) = position.store(&*self.store, at).await else {
-            return;
-        };
-        tracing::warn!(
-            service = self.subscription.service, event_log = self.subscription.event_log, %error,
-            "the position of a subscription could not be stored"
-        );
-        if let Ok(found) = Position::load(&*self.store, &self.subscription).await {
-            *position = found;
+    async fn remember(&self, position: &mut Position) {
+        if let Err(error) = position.store(&*self.store).await {
+            tracing::warn!(
+                service = self.subscription.service, event_log = self.subscription.event_log, %error,
+                "the position of a subscription could not be stored; events may come again"
+            );
         }
     }
 

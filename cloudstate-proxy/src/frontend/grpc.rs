@@ -140,13 +140,7 @@ impl GrpcCall {
         if self.method.shape != Shape::Unary {
             return self.answer_stream(&headers, messages, deadline).await;
         }
-        let call = self.unary(&headers, messages);
-        match deadline {
-            Some(deadline) => timeout_at(deadline, call)
-                .await
-                .map_err(|_| response::deadline_exceeded())?,
-            None => call.await,
-        }
+        within(deadline, self.unary(&headers, messages)).await?
     }
 
     async fn unary(
@@ -181,7 +175,8 @@ impl GrpcCall {
             });
             (answers, Some(refused))
         } else {
-            let payload = request::only_message(&mut messages, &method, limit).await?;
+            let message = request::only_message(&mut messages, &method, limit);
+            let payload = within(deadline, message).await??;
             let answers = router.answers(Call::new(method, payload, metadata));
             (answers, None)
         };
@@ -204,5 +199,14 @@ impl GrpcCall {
             .router
             .wants_metadata(&self.method)
             .then(|| metadata::from_headers(headers))
+    }
+}
+
+async fn within<F: Future>(deadline: Option<Instant>, future: F) -> Result<F::Output, Status> {
+    match deadline {
+        Some(deadline) => timeout_at(deadline, future)
+            .await
+            .map_err(|_| response::deadline_exceeded()),
+        None => Ok(future.await),
     }
 }
