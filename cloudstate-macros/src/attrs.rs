@@ -45,6 +45,8 @@ pub(crate) struct ActionOptions {
 #[darling(default)]
 pub(crate) struct HandlersOptions {
     pub(crate) partial: Flag,
+    pub(crate) part: Option<SpannedValue<BlockNumber>>,
+    pub(crate) parts: Option<SpannedValue<BlockNumber>>,
     #[darling(rename = "crate")]
     pub(crate) krate: Option<PathOption>,
 }
@@ -121,6 +123,30 @@ impl FromMeta for EventCount {
             Some(count @ 1..) => Ok(Self(count)),
             _ => Err(darling::Error::custom(
                 "a number of events, from 1: write `snapshot_every = 100`, or leave it out for no snapshots",
+            )
+            .with_span(expr)),
+        }
+    }
+}
+
+/// A number of blocks, or the number of one that is not the first.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BlockNumber(pub(crate) usize);
+
+impl FromMeta for BlockNumber {
+    fn from_expr(expr: &Expr) -> darling::Result<Self> {
+        let number = match expr {
+            Expr::Lit(ExprLit {
+                lit: Lit::Int(number),
+                ..
+            }) => number.base10_parse().ok(),
+            Expr::Group(group) => return Self::from_expr(&group.expr),
+            _ => None,
+        };
+        match number {
+            Some(number @ 2..=99) => Ok(Self(number)),
+            _ => Err(darling::Error::custom(
+                "a number from 2 to 99: write `parts = 2` above the first of two blocks, and `part = 2` above the second",
             )
             .with_span(expr)),
         }

@@ -6,6 +6,7 @@ mod calls;
 mod commands;
 mod entity;
 mod events;
+mod parts;
 mod snapshots;
 mod upcasts;
 
@@ -15,31 +16,39 @@ use quote::quote;
 pub(crate) use action::action;
 pub(crate) use entity::entity;
 
-use crate::model::Handlers;
+use crate::model::{Handlers, Place};
+
+pub(crate) use parts::{announced, part};
 
 /// The implementations for an `impl` block without mistakes.
 pub(crate) fn handlers(model: &Handlers) -> TokenStream {
     if model.is_action {
         return calls::implementation(model);
     }
+    if let Place::Part { .. } = model.place {
+        return parts::implementation(model);
+    }
     let Handlers {
         krate, self_type, ..
     } = model;
     let (impl_generics, _, bounds) = model.generics.split_for_impl();
-    let handled = commands::handled(model);
-    let handle = commands::handle(model);
-    let replay = events::replay(model);
+    let handled = commands::handled("HANDLED", model);
+    let handle = commands::handle("handle", model);
+    let replay = events::replay("replay", model);
     let snapshot_methods = snapshots::methods(model);
     let read_older = upcasts::of_whole(model);
     let events = events::implementations(model);
     let snapshots = snapshots::implementation(model);
     let arguments = commands::check_arguments(model);
     let complete = commands::check_complete(model);
+    let parts = parts::list(model);
+    let announced = announced(model);
     quote! {
         #[automatically_derived]
         #[allow(deprecated, reason = "a handler may be deprecated for other callers")]
         impl #impl_generics #krate::Handlers for #self_type #bounds {
             #handled
+            #parts
             #handle
             #replay
             #snapshot_methods
@@ -49,6 +58,7 @@ pub(crate) fn handlers(model: &Handlers) -> TokenStream {
         #snapshots
         #arguments
         #complete
+        #announced
     }
 }
 

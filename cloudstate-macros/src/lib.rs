@@ -101,12 +101,26 @@ pub fn crdt_entity(options: TokenStream, item: TokenStream) -> TokenStream {
 /// Finds the handlers of an entity, of any kind, or of an action, in an `impl` block.
 ///
 /// Its methods with [`macro@command_handler`], [`macro@event_handler`], [`macro@snapshot`], [`macro@snapshot_handler`] and
-/// [`macro@upcaster`] stay ordinary methods, which tests can call; others are left alone. An entity has one such
-/// block, with a handler for every rpc of its service.
+/// [`macro@upcaster`] stay ordinary methods, which tests can call; others are left alone. Every rpc of the service
+/// has a handler.
+///
+/// One such block is enough for most. An entity with many handlers may have several blocks, also in different modules:
+/// the first says how many, and each of the others has its number. Every rpc then has a handler in exactly one of them.
+/// Snapshot methods stand in the first.
+///
+/// ```text
+/// #[handlers(parts = 2)]
+/// impl Cart { .. }
+///
+/// #[handlers(part = 2)]
+/// impl Cart { .. }
+/// ```
 ///
 /// | option | meaning |
 /// |---|---|
 /// | `partial` | rpcs may lack a handler; their calls fail |
+/// | `parts = 2` | the entity has so many blocks, of which this is the first |
+/// | `part = 2` | this is the second block |
 /// | `crate = path` | where the crate `cloudstate` is, if it has another name |
 #[proc_macro_attribute]
 pub fn handlers(options: TokenStream, item: TokenStream) -> TokenStream {

@@ -102,6 +102,7 @@ pub(crate) struct Handlers {
     pub(crate) self_type: Type,
     /// Whether rpcs may lack a handler.
     pub(crate) partial: bool,
+    pub(crate) place: Place,
     pub(crate) commands: Vec<CommandHandler>,
     pub(crate) events: Vec<EventHandler>,
     /// Whether the block is an action's, even if its call handlers were refused; otherwise it is an entity's.
@@ -116,6 +117,22 @@ pub(crate) struct Handlers {
     pub(crate) whole_upcasts: Vec<Upcast>,
     /// Whether a snapshot method is there, even one that was refused.
     pub(crate) has_snapshots: bool,
+}
+
+/// The place of a block among those of its entity.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place {
+    /// The first of so many, often the only one.
+    First { of: usize, span: Span },
+    /// One that the first knows by this number.
+    Part { number: usize, span: Span },
+}
+
+impl Handlers {
+    /// Whether the entity has its handlers in several blocks.
+    pub(crate) fn is_one_of_several(&self) -> bool {
+        !matches!(self.place, Place::First { of: 1, .. })
+    }
 }
 
 /// A method with `#[command_handler]`.

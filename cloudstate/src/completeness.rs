@@ -11,15 +11,16 @@ pub const fn name_of<R: Rpc>(_rpc: R) -> &'static str {
     R::NAME
 }
 
-/// Fails to compile unless every rpc of the service has a handler.
+/// Fails to compile unless every rpc of the service has a handler, and none has two in different blocks.
 #[track_caller]
 pub const fn check_complete<E: Handlers>() {
+    check_once::<E>();
     let service = <<E as Entity>::Service as Service>::NAME;
     let methods = <<E as Entity>::Service as Service>::METHODS;
     let mut message = Message::new();
     let mut index = 0;
-    while index < methods.len() {
-        if !contains(E::HANDLED, methods[index].name) {
+    while index < methods.len() && every_block_is_sound::<E>() {
+        if blocks_with::<E>(methods[index].name) == 0 {
             let method = &methods[index];
             let too_many_requests = method.client_streaming && !<E::Kind as Kind>::CLIENT_STREAMS;
             let too_many_replies = method.server_streaming && !<E::Kind as Kind>::SERVER_STREAMS;
@@ -31,7 +32,44 @@ pub const fn check_complete<E: Handlers>() {
         }
         index += 1;
     }
+    message.refuse_missing();
+}
+
+/// Fails to compile if an rpc has handlers in different blocks. Two in one block are the macro's to refuse.
+#[track_caller]
+pub const fn check_once<E: Handlers>() {
+    let service = <<E as Entity>::Service as Service>::NAME;
+    let methods = <<E as Entity>::Service as Service>::METHODS;
+    let mut message = Message::new();
+    let mut index = 0;
+    while index < methods.len() {
+        if blocks_with::<E>(methods[index].name) > 1 {
+            message = message.twice(&methods[index], service);
+        }
+        index += 1;
+    }
     message.refuse();
+}
+
+const fn blocks_with<E: Handlers>(rpc: &str) -> usize {
+    let mut count = contains(E::HANDLED, rpc) as usize;
+    let mut index = 0;
+    while index < E::PARTS.len() {
+        count += contains(E::PARTS[index].handled, rpc) as usize;
+        index += 1;
+    }
+    count
+}
+
+const fn every_block_is_sound<E: Handlers>() -> bool {
+    let mut index = 0;
+    while index < E::PARTS.len() {
+        if !E::PARTS[index].is_sound {
+            return false;
+        }
+        index += 1;
+    }
+    true
 }
 
 /// Fails to compile unless every rpc of the service has a call handler.
@@ -47,7 +85,7 @@ pub const fn check_calls_complete<A: CallHandlers>() {
         }
         index += 1;
     }
-    message.refuse();
+    message.refuse_missing();
 }
 
 /// Text under construction, in a constant expression: no allocation, no formatting, no traits.
@@ -71,9 +109,16 @@ impl Message {
     #[track_caller]
     const fn refuse(self) {
         if self.len > 0 {
-            let this =
-                self.text("or, to let calls of what is missing fail, write `#[handlers(partial)]`");
-            panic!("{}", this.as_str());
+            panic!("{}", self.as_str());
+        }
+    }
+
+    /// As [`refuse`](Self::refuse), for a text that says what is missing.
+    #[track_caller]
+    const fn refuse_missing(self) {
+        if self.len > 0 {
+            self.text("or, to let calls of what is missing fail, write `#[handlers(partial)]`")
+                .refuse();
         }
     }
 
@@ -82,6 +127,11 @@ impl Message {
             .text(method.name)
             .text("` of `")
             .text(service)
+    }
+
+    const fn twice(self, method: &Method, service: &str) -> Self {
+        self.rpc(method, service)
+            .text("` is handled in two blocks: remove one of its handlers, or name another rpc by `name = \"..\"`\n")
     }
 
     const fn streams(self, method: &Method, service: &str, noun: &str) -> Self {

@@ -14,6 +14,7 @@ use crate::{
     crdt::Crdt,
     handler::{Handled, Incoming},
     kind::{self, Kind},
+    part::Part,
     stored_form::StoredForm,
 };
 
@@ -164,8 +165,23 @@ impl<E: Default> Initial<E> for FromDefault {
     note = "write `#[handlers]` above the `impl {Self}` block that holds its handlers"
 )]
 pub trait Handlers: Entity {
-    /// Names of the rpcs that have a handler.
+    /// Names of the rpcs that have a handler in the first block.
     const HANDLED: &'static [&'static str];
+
+    /// The other blocks.
+    #[doc(hidden)]
+    const PARTS: &'static [Part<Self>] = &[];
+
+    /// The rpc of this name, if it has a handler in any block.
+    fn handled(name: &str) -> Option<&'static str> {
+        let others = Self::PARTS.iter().map(|part| part.handled);
+        [Self::HANDLED]
+            .into_iter()
+            .chain(others)
+            .flatten()
+            .find(|handled| **handled == name)
+            .copied()
+    }
 
     /// Runs the handler of the command's rpc.
     fn handle(context: &mut Context<Self>, command: Incoming) -> Handled;

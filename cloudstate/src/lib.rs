@@ -108,6 +108,7 @@ mod in_process;
 pub mod kind;
 mod machine;
 mod metadata;
+mod part;
 pub mod prelude;
 mod private;
 mod registry;
@@ -155,7 +156,8 @@ pub use user_function::UserFunction;
 pub mod __private {
     pub use crate::{
         codec::{JsonCodec, json_codec},
-        completeness::{check_calls_complete, check_complete, name_of},
+        completeness::{check_calls_complete, check_complete, check_once, name_of},
+        part::{Announces, HandlersPart, Part, handle_in_parts, part, replay_in_parts},
         private::{
             ServedByOneEntity, dispatch, no_handler, read_older, read_whole, replay, replay_older,
             restore_snapshot, take_snapshot, takes_snapshots,

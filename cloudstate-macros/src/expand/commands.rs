@@ -1,17 +1,18 @@
 //! From a command to its handler.
 
-use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::{Attribute, Type, spanned::Spanned};
 
 use super::{is_generic, local};
 use crate::{
-    model::{CommandArg, CommandHandler, Handlers},
+    model::{CommandArg, CommandHandler, Handlers, Place},
     tokens::mentions_self,
 };
 
-/// The list of rpcs with a handler.
-pub(super) fn handled(model: &Handlers) -> TokenStream {
+/// The list of rpcs with a handler in the block, as the constant `name`.
+pub(super) fn handled(name: &str, model: &Handlers) -> TokenStream {
+    let name = local(name, Span::call_site());
     let krate = &model.krate;
     let names = model.commands.iter().map(|handler| {
         let cfgs = &handler.cfgs;
@@ -19,12 +20,13 @@ pub(super) fn handled(model: &Handlers) -> TokenStream {
         quote!(#(#cfgs)* #krate::__private::name_of(#marker))
     });
     quote! {
-        const HANDLED: &'static [&'static str] = &[#(#names),*];
+        const #name: &'static [&'static str] = &[#(#names),*];
     }
 }
 
-/// The choice of a handler by the command's name.
-pub(super) fn handle(model: &Handlers) -> TokenStream {
+/// The choice of a handler by the command's name, as the function `name`.
+pub(super) fn handle(name: &str, model: &Handlers) -> TokenStream {
+    let name = local(name, Span::call_site());
     let krate = &model.krate;
     let arms = model.commands.iter().map(|handler| {
         let CommandHandler {
@@ -48,16 +50,24 @@ pub(super) fn handle(model: &Handlers) -> TokenStream {
             }
         }
     });
-    let complete = (is_generic(model) && !model.partial)
-        .then(|| quote!(const { #krate::__private::check_complete::<Self>() };));
+    let complete = is_generic(model)
+        .then(|| check(model, quote!(Self)))
+        .flatten()
+        .map(|check| quote!(const { #check };));
+    let otherwise = match model.place {
+        Place::First { of: 2.., .. } => {
+            quote!(#krate::__private::handle_in_parts(__context, __command))
+        }
+        Place::First { .. } | Place::Part { .. } => quote!(#krate::handler::Handled::Unknown),
+    };
     quote! {
-        fn handle(
+        fn #name(
             __context: &mut #krate::Context<Self>,
             __command: #krate::handler::Incoming,
         ) -> #krate::handler::Handled {
             #complete
             #(#arms)*
-            #krate::handler::Handled::Unknown
+            #otherwise
         }
     }
 }
@@ -126,16 +136,25 @@ pub(super) fn own_types<'a>(
     quote!(#(#checks)*)
 }
 
-/// A check that no rpc lacks a handler: for a generic entity whenever it is used, otherwise at once.
+/// A check that every rpc has a handler, and none has two: for a generic entity whenever it is used, otherwise at once.
 pub(super) fn check_complete(model: &Handlers) -> Option<TokenStream> {
-    let Handlers {
-        krate, self_type, ..
-    } = model;
-    if model.partial || is_generic(model) {
+    if is_generic(model) {
         return None;
     }
-    let span = self_type.span();
-    let krate = krate.at(span);
-    let check = quote_spanned!(span=> #krate::__private::check_complete::<#self_type>());
+    let check = check(model, model.self_type.to_token_stream())?;
     Some(quote!(const _: () = #check;))
+}
+
+/// The first block answers for all of them.
+fn check(model: &Handlers, entity: impl ToTokens) -> Option<TokenStream> {
+    let Place::First { of, .. } = model.place else {
+        return None;
+    };
+    let span = model.self_type.span();
+    let krate = model.krate.at(span);
+    match (model.partial, of) {
+        (false, _) => Some(quote_spanned!(span=> #krate::__private::check_complete::<#entity>())),
+        (true, 2..) => Some(quote_spanned!(span=> #krate::__private::check_once::<#entity>())),
+        (true, _) => None,
+    }
 }

@@ -1,14 +1,15 @@
 //! From a stored or emitted event to its handler.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
 use super::{local, upcasts};
-use crate::model::{EventArg, EventHandler, Handlers};
+use crate::model::{EventArg, EventHandler, Handlers, Place};
 
-/// The choice of a handler by the stored event's type.
-pub(super) fn replay(model: &Handlers) -> TokenStream {
+/// The choice of a handler by the stored event's type, as the function `name`.
+pub(super) fn replay(name: &str, model: &Handlers) -> TokenStream {
+    let name = local(name, Span::call_site());
     let krate = &model.krate;
     let arms = model.events.iter().map(|EventHandler { cfgs, event, .. }| {
         let krate = krate.at(event.span());
@@ -21,15 +22,23 @@ pub(super) fn replay(model: &Handlers) -> TokenStream {
         }
     });
     let older = upcasts::of_events(model);
+    let otherwise = match model.place {
+        Place::First { of: 2.., .. } => {
+            quote!(#krate::__private::replay_in_parts(self, __event, __context))
+        }
+        Place::First { .. } | Place::Part { .. } => quote! {
+            ::core::result::Result::Err(#krate::__private::no_handler::<Self>(__event, "event"))
+        },
+    };
     quote! {
-        fn replay(
+        fn #name(
             &mut self,
             __event: &#krate::Any,
             __context: &#krate::EventContext<'_>,
         ) -> ::core::result::Result<(), #krate::ReplayError> {
             #(#arms)*
             #older
-            ::core::result::Result::Err(#krate::__private::no_handler::<Self>(__event, "event"))
+            #otherwise
         }
     }
 }

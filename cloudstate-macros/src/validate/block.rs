@@ -1,5 +1,6 @@
 //! Rules between the methods of a block.
 
+use proc_macro2::Span;
 use syn::{Attribute, Ident};
 
 use super::{
@@ -7,9 +8,9 @@ use super::{
     upcaster::upcasts,
 };
 use crate::{
-    attrs::{CratePath, HandlersOptions, Kind, PathOption},
+    attrs::{BlockNumber, CratePath, HandlersOptions, Kind, PathOption},
     errors::Errors,
-    model::{CallHandler, CommandHandler, EventHandler, Handlers},
+    model::{CallHandler, CommandHandler, EventHandler, Handlers, Place},
     parse::{Block, Method},
     tokens::{mentions_parameter, mentions_self, text},
 };
@@ -30,11 +31,13 @@ pub(crate) fn handlers(
     let upcasts = upcasts(block, &events, snapshots.as_ref(), errors);
     let calls = calls(block, library, errors);
     of_one_kind(block, errors);
+    let place = place(options, block, errors);
     Handlers {
         krate,
         generics: block.item.generics.clone(),
         self_type: (*block.item.self_ty).clone(),
         partial: options.partial.is_present(),
+        place,
         commands,
         events,
         snapshots,
@@ -48,6 +51,49 @@ pub(crate) fn handlers(
             .iter()
             .any(|method| matches!(method.kind, Kind::Snapshot | Kind::SnapshotHandler)),
     }
+}
+
+/// The block's place, and what only the first block has.
+fn place(options: &HandlersOptions, block: &Block, errors: &mut Errors) -> Place {
+    let HandlersOptions { part, parts, .. } = options;
+    let Some(option) = part.as_ref().or(parts.as_ref()) else {
+        return Place::First {
+            of: 1,
+            span: Span::call_site(),
+        };
+    };
+    let (BlockNumber(number), span) = (**option, option.span());
+    let mut refuse = |span, message: &str| errors.push(syn::Error::new(span, message));
+    if of_kind(Kind::Call, block).next().is_some() {
+        refuse(
+            span,
+            "the call handlers of an action stand in one block: remove this",
+        );
+    }
+    if part.is_none() {
+        return Place::First { of: number, span };
+    }
+    if let Some(parts) = parts {
+        refuse(
+            parts.span(),
+            "the first block says how many there are: remove `parts` here, or `part` if this is the first",
+        );
+    }
+    if options.partial.is_present() {
+        refuse(
+            options.partial.span(),
+            "the first block speaks for all: write `partial` above the one without `part`",
+        );
+    }
+    let is_of_snapshots =
+        |method: &&Method| matches!(method.kind, Kind::Snapshot | Kind::SnapshotHandler);
+    if let Some(method) = block.methods.iter().find(is_of_snapshots) {
+        refuse(
+            method.signature.ident.span(),
+            "the snapshot methods of an entity stand in its first block of handlers, the one without `part`: move them there",
+        );
+    }
+    Place::Part { number, span }
 }
 
 /// A block is an entity's or an action's.

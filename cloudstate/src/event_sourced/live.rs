@@ -84,7 +84,7 @@ impl<E: Handlers + EventSourcedEntity> LiveEntity for Context<E> {
         payload: Bytes,
         metadata: Option<wire::Metadata>,
     ) -> Result<Done, Rejection> {
-        let Some(name) = E::HANDLED.iter().find(|handled| **handled == name) else {
+        let Some(name) = E::handled(name) else {
             return Err(Rejection::Unknown);
         };
         let before = self.sequence();

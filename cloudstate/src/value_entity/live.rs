@@ -129,7 +129,7 @@ impl<E: Handlers + ValueEntity> LiveEntity for Live<E> {
         payload: Bytes,
         metadata: Option<wire::Metadata>,
     ) -> Result<Done, Rejection> {
-        let Some(name) = E::HANDLED.iter().find(|handled| **handled == name) else {
+        let Some(name) = E::handled(name) else {
             return Err(Rejection::Unknown);
         };
         self.context
