@@ -166,7 +166,7 @@ impl<E: Handlers + CrdtEntity> LiveEntity for Live<E> {
             metadata,
             streamed,
         } = call;
-        let Some(name) = E::HANDLED.iter().find(|handled| **handled == name) else {
+        let Some(name) = E::handled(name) else {
             return Err(Rejection::Unknown);
         };
         let metadata = Metadata::from_wire(metadata);
