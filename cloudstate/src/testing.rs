@@ -59,6 +59,7 @@
 //! |---|---|
 //! | what a command of an event-sourced entity leads to | [`EventSourcedTest`], [`EventSourcedOutcome`], [`Answer`] |
 //! | what a command of a value entity leads to | [`ValueEntityTest`], [`ValueEntityOutcome`], [`Answer`] |
+//! | what a call of an action is answered | [`ActionTest`], [`Answer`], [`Answers`] |
 //! | that no history of commands can lose state | [`EventSourcedTest::assert_survives`] |
 //! | the whole service, from its port to its store | [`Service`] |
 //!
@@ -74,6 +75,7 @@
     reason = "what a test gives is consumed by intent, and stands in line without a `&`"
 )]
 
+mod action;
 mod answer;
 mod command;
 mod event_sourced;
@@ -84,6 +86,7 @@ mod service;
 mod stored;
 mod value_entity;
 
+pub use action::{ActionTest, Answers};
 pub use answer::{Answer, Started};
 pub use command::Command;
 pub use event_sourced::{EventSourcedOutcome, EventSourcedTest};

@@ -39,6 +39,10 @@ impl Command {
         self.name
     }
 
+    pub(super) fn into_payload(self) -> Any {
+        self.payload
+    }
+
     /// As the protocol has it, number `id` of this activation.
     pub(super) fn into_wire(self, entity_id: &EntityId, id: i64) -> wire::Command {
         wire::Command {

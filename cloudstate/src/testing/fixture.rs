@@ -12,10 +12,15 @@ pub(super) fn user_function<E: Handlers>(
 where
     E::Kind: Hosts<E>,
 {
-    let service = Cloudstate::new().service_name("test").register_with(create);
+    checked::<E>(Cloudstate::new().service_name("test").register_with(create))
+}
+
+/// A user function of what serves `T`.
+#[track_caller]
+pub(super) fn checked<T>(service: Cloudstate) -> UserFunction {
     match service.into_user_function() {
         Ok(user_function) => user_function,
-        Err(error) => panic!("{} cannot be served: {error}", std::any::type_name::<E>()),
+        Err(error) => panic!("{} cannot be served: {error}", std::any::type_name::<T>()),
     }
 }
 
@@ -29,7 +34,11 @@ pub(super) fn asks_for_restart(action: Option<&ClientAction>) -> bool {
 
 /// What broke an entity down, without what the protocol puts in front of it.
 pub(super) fn defect(failure: &Failure) -> String {
-    let text = &failure.description;
+    defect_text(&failure.description)
+}
+
+/// As [`defect`], of the text alone.
+pub(super) fn defect_text(text: &str) -> String {
     text.strip_prefix("Unexpected failure: ")
         .or_else(|| text.strip_prefix("Value entity unexpected failure: "))
         .unwrap_or(text)

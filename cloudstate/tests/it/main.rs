@@ -13,6 +13,7 @@ mod embedded;
 mod event_sourced;
 mod in_process;
 mod isolation;
+mod kit_action;
 mod kit_event_sourced;
 #[cfg(feature = "embedded")]
 mod kit_service;
