@@ -1,5 +1,7 @@
 //! A user function in another process, over gRPC.
 
+mod commands;
+
 use std::{
     pin::Pin,
     task::{Context, Poll, ready},
@@ -8,7 +10,7 @@ use std::{
 
 use cloudstate_protocol::cloudstate::{
     EntitySpec, ProxyInfo, UserFunctionError as ErrorReport,
-    action::{ActionCommand, action_protocol_client::ActionProtocolClient},
+    action::{ActionCommand, ActionResponse, action_protocol_client::ActionProtocolClient},
     crdt::crdt_client::CrdtClient,
     entity_discovery_client::EntityDiscoveryClient,
     eventsourced::event_sourced_client::EventSourcedClient,
@@ -25,10 +27,15 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
+use commands::KeepAlive;
+
 use super::{
     ActionCall, ActionCommands, ActionResponses, Connection, CrdtConnection,
     EventSourcedConnection, UserFunction, UserFunctionError, ValueEntityConnection,
 };
+
+const HANDLE_STREAMED: &str = "/cloudstate.action.ActionProtocol/handleStreamed";
+const HANDLE_STREAMED_IN: &str = "/cloudstate.action.ActionProtocol/handleStreamedIn";
 
 /// How many messages may wait for the network before [`Sink::poll_ready`] waits.
 const OUTGOING: usize = 32;
@@ -88,6 +95,15 @@ impl RemoteUserFunction {
         ActionProtocolClient::new(self.channel.clone())
             .max_decoding_message_size(self.max_message_size)
     }
+
+    fn stream_in(
+        &self,
+        path: &'static str,
+        commands: ActionCommands,
+    ) -> impl Future<Output = Result<(Streaming<ActionResponse>, KeepAlive), Status>> + Send + 'static
+    {
+        commands::open(self.channel.clone(), path, commands, self.max_message_size)
+    }
 }
 
 impl UserFunction for RemoteUserFunction {
@@ -140,11 +156,14 @@ impl UserFunction for RemoteUserFunction {
     }
 
     fn action_streamed_in(&self, commands: ActionCommands) -> ActionCall {
-        let mut client = self.actions();
-        async move { client.handle_streamed_in(Commands(commands)).await }
-            .map_ok(Response::into_inner)
-            .map_err(from_status)
-            .boxed()
+        let call = self.stream_in(HANDLE_STREAMED_IN, commands);
+        let only_response = async {
+            let (mut responses, _call) = call.await?;
+            let response = responses.message().await?;
+            responses.trailers().await?;
+            response.ok_or_else(|| Status::internal("the call ended without a response"))
+        };
+        only_response.map_err(from_status).boxed()
     }
 
     fn action_streamed_out(&self, command: ActionCommand) -> ActionResponses {
@@ -157,9 +176,12 @@ impl UserFunction for RemoteUserFunction {
     }
 
     fn action_streamed(&self, commands: ActionCommands) -> ActionResponses {
-        let mut client = self.actions();
-        async move { client.handle_streamed(Commands(commands)).await }
-            .map_ok(Response::into_inner)
+        self.stream_in(HANDLE_STREAMED, commands)
+            .map_ok(|(responses, call)| {
+                responses.inspect(move |_| {
+                    let _while_responses_are_read = &call;
+                })
+            })
             .try_flatten_stream()
             .map_err(from_status)
             .boxed()
@@ -167,21 +189,6 @@ impl UserFunction for RemoteUserFunction {
 
     fn wants_metadata(&self) -> bool {
         self.metadata
-    }
-}
-
-/// Named, because the compiler cannot see that a call with a boxed stream in it may be sent between threads.
-struct Commands(ActionCommands);
-
-impl Stream for Commands {
-    type Item = ActionCommand;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<ActionCommand>> {
-        self.0.as_mut().poll_next(cx)
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.0.size_hint()
     }
 }
 
