@@ -1,4 +1,4 @@
-//! Compiles the TCK's model services.
+//! Compiles the TCK's model services, and what the harness asks of a proxy besides.
 
 fn main() -> Result<(), cloudstate_build::Error> {
     cloudstate_build::compile(&[
@@ -7,5 +7,7 @@ fn main() -> Result<(), cloudstate_build::Error> {
         "proto/cloudstate/tck/model/eventlogeventing.proto",
         "proto/cloudstate/tck/model/eventsourced.proto",
         "proto/cloudstate/tck/model/valueentity.proto",
-    ])
+    ])?;
+    // Apart from the models, which carry the descriptors of everything that is compiled with them.
+    cloudstate_build::compile(&["proto/grpc/reflection/v1alpha/reflection.proto"])
 }

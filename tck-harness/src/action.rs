@@ -34,10 +34,10 @@ use crate::{
     pb::action::{ActionTckModel, Request},
 };
 
-const UNARY: &str = "/cloudstate.action.ActionProtocol/handleUnary";
-const STREAMED_IN: &str = "/cloudstate.action.ActionProtocol/handleStreamedIn";
-const STREAMED_OUT: &str = "/cloudstate.action.ActionProtocol/handleStreamedOut";
-const STREAMED: &str = "/cloudstate.action.ActionProtocol/handleStreamed";
+pub(crate) const UNARY: &str = "/cloudstate.action.ActionProtocol/handleUnary";
+pub(crate) const STREAMED_IN: &str = "/cloudstate.action.ActionProtocol/handleStreamedIn";
+pub(crate) const STREAMED_OUT: &str = "/cloudstate.action.ActionProtocol/handleStreamedOut";
+pub(crate) const STREAMED: &str = "/cloudstate.action.ActionProtocol/handleStreamed";
 
 /// A call of `cloudstate.tck.model.action.ActionTckModel`, in any of the four shapes.
 #[derive(Debug)]
@@ -142,7 +142,8 @@ impl Call {
     }
 }
 
-fn names<R: Rpc>(_: R) -> ActionCommand {
+/// The names in a command for this rpc.
+pub(crate) fn names<R: Rpc>(_: R) -> ActionCommand {
     ActionCommand {
         service_name: R::Service::NAME.into(),
         name: R::NAME.into(),

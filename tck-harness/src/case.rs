@@ -8,6 +8,7 @@ use crate::{
     connection::Link,
     conversation::Conversation,
     failure::{Failure, Verdict},
+    proxy::{Http, Intercepted, Proxy},
     reader::Party,
     service::Service,
 };
@@ -62,18 +63,37 @@ impl Case {
         }
     }
 
+    /// A case with these steps, played by a client of the proxy.
+    pub fn proxied(
+        group: &'static str,
+        name: &'static str,
+        needs: &'static [&'static str],
+        body: impl AsyncFn(&mut Fixture) -> Verdict + 'static,
+    ) -> Self {
+        Self {
+            half: Half::Proxy,
+            ..Self::new(group, name, needs, body)
+        }
+    }
+
     /// The needed services that `service` does not announce.
     pub fn missing(&self, service: &Service) -> Vec<&'static str> {
         let missing = |name: &&&str| !service.serves(name);
         self.needs.iter().filter(missing).copied().collect()
     }
 
-    /// Runs the steps, and checks that nothing was left open.
+    /// Runs the steps, and checks that nothing was left open, and that the proxy did not call the service besides.
     ///
     /// # Errors
     /// What the service did wrong.
     pub async fn run(&self, fixture: &mut Fixture) -> Verdict {
+        if let Some(proxy) = &fixture.proxy {
+            proxy.intercepted.clear().await;
+        }
         self.body.run(fixture).await?;
+        if self.half == Half::Proxy {
+            fixture.intercepted()?.expect_none().await?;
+        }
         match fixture.conversation().open_connections() {
             0 => Ok(()),
             open => Err(Failure::new(format!(
@@ -106,6 +126,7 @@ pub struct EntityIds {
 #[derive(Debug)]
 pub struct Fixture {
     service: Service,
+    proxy: Option<Proxy>,
     link: Link,
     ids: EntityIds,
 }
@@ -122,8 +143,18 @@ impl Fixture {
         };
         Self {
             service: service.clone(),
+            proxy: None,
             link,
             ids,
+        }
+    }
+
+    /// With a proxy in front of the service.
+    #[must_use]
+    pub fn through(self, proxy: Option<&Proxy>) -> Self {
+        Self {
+            proxy: proxy.cloned(),
+            ..self
         }
     }
 
@@ -135,6 +166,44 @@ impl Fixture {
     /// Opens connections to the service under test.
     pub fn link(&self) -> &Link {
         &self.link
+    }
+
+    /// The proxy under test.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn proxy(&self) -> Verdict<&Proxy> {
+        self.proxy.as_ref().ok_or_else(|| {
+            Failure::new("the case goes through a proxy, and the runner was given none")
+        })
+    }
+
+    /// Calls the proxy over gRPC.
+    ///
+    /// # Errors
+    /// There is no proxy.
+    pub fn client(&self) -> Verdict<Link> {
+        Ok(Link {
+            channel: self.proxy()?.channel.clone(),
+            peer: Party::Proxy,
+            ..self.link.clone()
+        })
+    }
+
+    /// Calls the proxy over HTTP.
+    ///
+    /// # Errors
+    /// There is no proxy.
+    pub fn http(&self) -> Verdict<Http> {
+        Ok(self.proxy()?.http.patience(self.link.patience))
+    }
+
+    /// What the proxy asks of the service.
+    ///
+    /// # Errors
+    /// There is no proxy.
+    pub fn intercepted(&self) -> Verdict<&Intercepted> {
+        Ok(&self.proxy()?.intercepted)
     }
 
     /// What was said so far.

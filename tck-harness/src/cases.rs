@@ -4,16 +4,35 @@ mod action;
 mod crdt;
 mod event_sourced;
 mod further;
+mod proxied;
 mod value_entity;
 
-use crate::case::Case;
+use crate::case::{Case, Half};
 
 /// Every case of the Cloudstate TCK.
 pub fn all() -> Vec<Case> {
-    let mut cases = action::model();
-    cases.extend(value_entity::model());
-    cases.extend(event_sourced::model());
-    cases.extend(crdt::model());
+    [
+        proxied::discovery::cases(),
+        action::model(),
+        value_entity::model(),
+        event_sourced::model(),
+        crdt::model(),
+        proxied::action::cases(),
+        proxied::value_entity::cases(),
+        proxied::event_sourced::cases(),
+        proxied::crdt::cases(),
+        proxied::reflection::cases(),
+        proxied::eventing::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// The cases of the Cloudstate TCK that take place there.
+pub fn of(half: Half) -> Vec<Case> {
+    let mut cases = all();
+    cases.retain(|case| case.half == half);
     cases
 }
 

@@ -31,7 +31,8 @@ mod step;
 pub mod update;
 
 pub use notation::{
-    Expected, delete, effect, fail, failed, forward, forwarded, nothing, reply, synchronous_effect,
+    Expected, delete, effect, empty_reply, fail, failed, forward, forwarded, nothing, reply,
+    synchronous_effect,
 };
 pub use step::{
     Step, ask, cancel, deleted, end, init, init_with, process, process_streamed, replicated,

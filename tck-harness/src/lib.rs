@@ -4,10 +4,10 @@
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! use tck_harness::{cases, runner::Runner, service::Service};
+//! use tck_harness::{case::Half, cases, runner::Runner, service::Service};
 //!
 //! let service = Service::wait_for("127.0.0.1:8080").await?;
-//! let report = Runner::new(&service).run(&cases::all(), |_| {}).await;
+//! let report = Runner::new(&service).run(&cases::of(Half::Service), |_| {}).await;
 //! assert_eq!(report.failed().count(), 0);
 //! # Ok(()) }
 //! ```
@@ -26,6 +26,7 @@ pub mod crdt;
 pub mod event_sourced;
 pub mod failure;
 pub mod process;
+pub mod proxy;
 pub mod raw_codec;
 pub mod reader;
 pub mod report;
@@ -39,4 +40,10 @@ pub mod value_entity;
 #[allow(missing_docs, reason = "the fields say it")]
 pub mod pb {
     cloudstate::include_proto!("cloudstate.tck.model");
+}
+
+/// The messages and the service of gRPC server reflection, version `v1alpha`.
+#[allow(missing_docs, reason = "the fields say it")]
+pub mod reflection_pb {
+    cloudstate::include_proto!("grpc.reflection.v1alpha");
 }

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use crate::{
     case::{Case, EntityIds, Fixture},
     failure::Failure,
+    proxy::Proxy,
     report::Report,
     service::Service,
 };
@@ -18,6 +19,7 @@ pub const PATIENCE: Duration = Duration::from_secs(3);
 #[derive(Clone, Debug)]
 pub struct Runner {
     service: Service,
+    proxy: Option<Proxy>,
     patience: Duration,
 }
 
@@ -74,7 +76,17 @@ impl Runner {
     pub fn new(service: &Service) -> Self {
         Self {
             service: service.clone(),
+            proxy: None,
             patience: PATIENCE,
+        }
+    }
+
+    /// With this proxy in front of the service, for the cases that go through one. Without it they fail.
+    #[must_use]
+    pub fn through(self, proxy: &Proxy) -> Self {
+        Self {
+            proxy: Some(proxy.clone()),
+            ..self
         }
     }
 
@@ -115,16 +127,31 @@ impl Runner {
         if !missing.is_empty() {
             return Outcome::Skipped { missing };
         }
-        let mut fixture = Fixture::new(&self.service, self.patience, ids.clone());
+        let mut fixture =
+            Fixture::new(&self.service, self.patience, ids.clone()).through(self.proxy.as_ref());
+        if let Some(proxy) = &self.proxy {
+            proxy.take_reports();
+        }
         let verdict = case.run(&mut fixture).await;
         let conversation = fixture.conversation().lines();
         *ids = fixture.into_ids();
         match verdict {
             Ok(()) => Outcome::Passed,
             Err(failure) => Outcome::Failed {
-                failure,
+                failure: self.with_reports(failure),
                 conversation,
             },
+        }
+    }
+
+    /// The failure, and what the proxy has to say of it.
+    fn with_reports(&self, failure: Failure) -> Failure {
+        let reports = self.proxy.as_ref().map(Proxy::take_reports);
+        match reports {
+            Some(reports) if !reports.is_empty() => {
+                failure.detail("the proxy has reported to the service", reports)
+            }
+            _ => failure,
         }
     }
 }

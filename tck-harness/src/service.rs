@@ -153,18 +153,22 @@ impl Service {
 
     /// Full names of the services that the descriptor set declares; none if it cannot be read.
     pub fn declared_services(&self) -> Vec<String> {
-        let set = FileDescriptorSet::decode(&*self.spec.proto).unwrap_or_default();
-        let mut names = Vec::new();
-        for file in &set.file {
-            for service in &file.service {
-                names.push(match file.package() {
-                    "" => service.name().to_owned(),
-                    package => format!("{package}.{}", service.name()),
-                });
-            }
-        }
-        names
+        declared_services(&self.spec)
     }
+}
+
+pub(crate) fn declared_services(spec: &EntitySpec) -> Vec<String> {
+    let set = FileDescriptorSet::decode(&*spec.proto).unwrap_or_default();
+    let mut names = Vec::new();
+    for file in &set.file {
+        for service in &file.service {
+            names.push(match file.package() {
+                "" => service.name().to_owned(),
+                package => format!("{package}.{}", service.name()),
+            });
+        }
+    }
+    names
 }
 
 fn proxy_info() -> ProxyInfo {

@@ -17,7 +17,7 @@ use cloudstate_protocol::{
 use prost::{Message, Name};
 use prost_reflect::{DescriptorPool, DynamicMessage, MapKey, ReflectMessage, Value};
 
-use crate::pb;
+use crate::{pb, reflection_pb};
 
 /// Knows the messages of the protocol, of the service under test and of the TCK's models, and shows them.
 #[derive(Clone, Debug)]
@@ -44,6 +44,7 @@ impl Descriptors {
             cloudstate_protocol::FILE_DESCRIPTOR_SET,
             service,
             pb::EventSourcedTckModel::DESCRIPTOR_SET,
+            reflection_pb::ServerReflection::DESCRIPTOR_SET,
         ];
         let pools = sets
             .into_iter()

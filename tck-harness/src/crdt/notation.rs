@@ -8,8 +8,8 @@ use cloudstate_protocol::{
         client_action::Action as Answer,
         crdt::{
             CrdtDelete, CrdtDelta, CrdtReply, CrdtStateAction, CrdtStreamCancelledResponse,
-            CrdtStreamedMessage, CrdtWriteConsistency, crdt_state_action::Action as StateAction,
-            crdt_stream_out::Message as Out,
+            CrdtStreamOut, CrdtStreamedMessage, CrdtWriteConsistency,
+            crdt_state_action::Action as StateAction, crdt_stream_out::Message as Out,
         },
     },
 };
@@ -74,6 +74,14 @@ pub fn reply(state: State) -> Expected {
     let response = Response { state: Some(state) };
     Expected::new(Answer::Reply(Reply {
         payload: Some(Any::pack(&response)),
+        metadata: None,
+    }))
+}
+
+/// The answer of the other services: a response without a state.
+pub fn empty_reply() -> Expected {
+    Expected::new(Answer::Reply(Reply {
+        payload: Some(Any::pack(&Response::default())),
         metadata: None,
     }))
 }
@@ -167,6 +175,26 @@ impl Expected {
     pub fn ending(mut self) -> Self {
         self.ends_stream = true;
         self
+    }
+
+    /// The reply to the command with this id.
+    pub fn to(self, command_id: i64) -> CrdtStreamOut {
+        self.into_reply(command_id, false).message
+    }
+
+    /// The first reply to the streamed command with this id.
+    pub fn to_streamed(self, command_id: i64) -> CrdtStreamOut {
+        self.into_reply(command_id, true).message
+    }
+
+    /// A further message for the streamed command with this id.
+    pub fn message(self, command_id: i64) -> CrdtStreamOut {
+        self.into_streamed(command_id).message
+    }
+
+    /// The answer to the cancellation of the streamed command with this id.
+    pub fn cancellation(self, command_id: i64) -> CrdtStreamOut {
+        self.into_cancelled(command_id).message
     }
 
     /// As the reply to a command; a `streamed` one keeps the command open.

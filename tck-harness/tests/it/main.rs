@@ -8,6 +8,7 @@ mod model_service;
 mod own_services;
 mod process;
 mod program;
+mod proxied;
 mod robustness;
 mod verdicts;
 

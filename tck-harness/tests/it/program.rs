@@ -38,7 +38,7 @@ async fn start(on_failure: OnFailure, fault: Fault) -> ModelService {
 
 #[test]
 fn without_arguments_this_projects_services_are_tested() {
-    let (code, stdout, _) = run(HARNESS, &[]);
+    let (code, stdout, _) = run(HARNESS, &["--only", "service"]);
     assert_eq!(code, 0);
     assert!(
         stdout
@@ -152,7 +152,7 @@ fn cases_are_listed_without_a_service() {
 fn arguments_that_make_no_sense_are_refused() {
     for (arguments, named) in [
         (["--filter", "nonsense"], "no case is selected"),
-        (["--proxy", "127.0.0.1:9000"], "'--proxy'"),
+        (["--proxy", "127.0.0.1:9000"], "--listen <HOST:PORT>"),
         (["--service", "localhost"], "write HOST:PORT"),
     ] {
         let (code, _, stderr) = run(HARNESS, &arguments);

@@ -1,8 +1,13 @@
 //! Services in trouble: what goes to and fro is split and delayed, and entities are used all at once.
 
 use tck_harness::{
-    case::Case, cases, process::ServiceProcess, report::Report, rough_link::RoughLink,
-    runner::Runner, service::Service,
+    case::{Case, Half},
+    cases,
+    process::ServiceProcess,
+    report::Report,
+    rough_link::RoughLink,
+    runner::Runner,
+    service::Service,
 };
 
 use crate::{
@@ -11,7 +16,7 @@ use crate::{
 };
 
 fn every_case() -> Vec<Case> {
-    let mut cases = cases::all();
+    let mut cases = cases::of(Half::Service);
     cases.extend(cases::further());
     cases
 }

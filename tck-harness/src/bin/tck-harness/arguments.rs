@@ -5,9 +5,10 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use tck_harness::case::{Case, Half};
 
-/// Tests a Cloudstate user function, written in any language, against the Cloudstate TCK.
+/// Tests a Cloudstate user function and a Cloudstate proxy, written in any language, against the Cloudstate TCK.
 ///
-/// Without --service and --service-command it tests the model services of Cloudstate for Rust.
+/// Without arguments it tests the model services and the proxy of Cloudstate for Rust. With a service and without a
+/// proxy it tests the service alone.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
@@ -18,6 +19,19 @@ pub(crate) struct Arguments {
     /// Shell command that starts the service to test, on the HOST and PORT in its environment; stopped at the end.
     #[arg(long, value_name = "COMMAND", conflicts_with = "service")]
     pub(crate) service_command: Option<String>,
+
+    /// Address of a running proxy to test, whose user function is at --listen; it has 60 s to come up.
+    #[arg(long, value_name = "HOST:PORT", value_parser = parse_address, requires = "listen")]
+    pub(crate) proxy: Option<String>,
+
+    /// Shell command that starts the proxy to test, on HTTP_PORT, for a user function at USER_FUNCTION_HOST and
+    /// USER_FUNCTION_PORT in its environment; stopped at the end.
+    #[arg(long, value_name = "COMMAND", conflicts_with = "proxy")]
+    pub(crate) proxy_command: Option<String>,
+
+    /// Where the harness listens in the service's place, for the proxy; a free port of 127.0.0.1 if not given.
+    #[arg(long, value_name = "HOST:PORT", value_parser = parse_address)]
+    pub(crate) listen: Option<String>,
 
     /// Run only the cases whose group or name contains this text.
     #[arg(
@@ -49,7 +63,12 @@ pub(crate) struct Arguments {
     pub(crate) timeout: Duration,
 
     /// List the cases instead of running them.
-    #[arg(long, conflicts_with_all = ["service", "service_command", "rough_link", "format"])]
+    #[arg(
+        long,
+        conflicts_with_all = [
+            "service", "service_command", "proxy", "proxy_command", "listen", "rough_link", "format"
+        ]
+    )]
     pub(crate) list: bool,
 }
 
@@ -74,16 +93,22 @@ impl Arguments {
         let half = match self.only {
             Some(Only::Service) => case.half == Half::Service,
             Some(Only::Proxy) => case.half == Half::Proxy,
-            None => true,
+            None => case.half == Half::Service || self.list || self.has_proxy(),
         };
         half && (case.group.contains(&self.filter) || case.name.contains(&self.filter))
+    }
+
+    /// Whether a proxy is named. Without a service as well, it is this project's own.
+    fn has_proxy(&self) -> bool {
+        let own = self.service.is_none() && self.service_command.is_none();
+        own || self.proxy.is_some() || self.proxy_command.is_some()
     }
 }
 
 const EXIT_CODES: &str = "\
 Exit codes:
   0  cases were run, and none failed
-  1  a case failed, no case could be run, or the service did not start
+  1  a case failed, no case could be run, or the service or the proxy did not start
   2  the arguments make no sense";
 
 /// Takes the address also as the programs print it, `http://HOST:PORT`.
@@ -164,8 +189,21 @@ mod tests {
     }
 
     #[test]
+    fn one_proxy_is_tested() {
+        let error = parse("--proxy a:1 --listen b:2 --proxy-command c").unwrap_err();
+        assert_eq!(error, ErrorKind::ArgumentConflict);
+    }
+
+    #[test]
+    fn a_running_proxy_has_to_know_where_its_service_is() {
+        let error = parse("--proxy a:1").unwrap_err();
+        assert_eq!(error, ErrorKind::MissingRequiredArgument);
+        parse("--proxy a:1 --listen b:2").unwrap();
+    }
+
+    #[test]
     fn what_is_not_there_is_refused() {
-        for argument in ["--proxy a:1", "--listen a:1", "--proxy-command a", "a"] {
+        for argument in ["--nonsense", "a"] {
             assert_eq!(parse(argument).unwrap_err(), ErrorKind::UnknownArgument);
         }
     }

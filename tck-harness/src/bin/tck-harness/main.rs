@@ -1,4 +1,4 @@
-//! The TCK as a program: finds or starts a service, runs the cases against it, and tells of it.
+//! The TCK as a program: finds or starts a service and a proxy, runs the cases against them, and tells of it.
 
 mod arguments;
 
@@ -11,9 +11,10 @@ use std::{
 
 use clap::Parser;
 use tck_harness::{
-    case::Case,
+    case::{Case, Half},
     cases,
-    process::{ServiceProcess, StartError},
+    process::{ProxyProcess, ServiceProcess, StartError},
+    proxy::{Interception, Proxy, ProxyError},
     report::{Printer, ProgressLine, Report},
     rough_link::RoughLink,
     runner::{Progress, Runner},
@@ -36,11 +37,18 @@ enum Trouble {
     Discovery(#[from] DiscoveryError),
     #[error(transparent)]
     Start(#[from] StartError),
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     #[error(
         "{} is not there; build it with `cargo build -p tck-harness --bins`, or name a service with --service or \
          --service-command", .0.display()
     )]
-    NotBuilt(PathBuf),
+    NoService(PathBuf),
+    #[error(
+        "{} is not there; build it with `cargo build -p cloudstate-proxy`, name a proxy with --proxy-command or \
+         --proxy, or test the service alone with --only service", .0.display()
+    )]
+    NoProxy(PathBuf),
     #[error("interrupted")]
     Interrupted,
     #[error(transparent)]
@@ -63,7 +71,7 @@ async fn main() -> ExitCode {
         Err(trouble) => {
             eprintln!("error: {trouble}");
             if let Trouble::Start(error) = &trouble {
-                print_output(error.output());
+                print_output(error.what(), error.output());
             }
             match trouble {
                 Trouble::NoCase => ExitCode::from(2),
@@ -101,12 +109,22 @@ async fn run(arguments: &Arguments) -> Result<bool, Trouble> {
         }
         false => service,
     };
-    let report = test(&service, &cases, arguments).await?;
+    let (proxy_process, proxy) = match cases.iter().any(|case| case.half == Half::Proxy) {
+        true => start_proxy(arguments, &service).await?,
+        false => (None, None),
+    };
+    let report = test(&service, proxy.as_ref(), &cases, arguments).await?;
     let ran = report.passed().next().is_some();
     let failed = report.failed().next().is_some();
+    if let Some(process) = proxy_process {
+        if failed {
+            print_output("proxy", &process.output());
+        }
+        process.stop().await;
+    }
     if let Some(process) = process {
         if failed {
-            print_output(&process.output());
+            print_output("service", &process.output());
         }
         process.stop().await;
     }
@@ -144,21 +162,54 @@ async fn find(address: &str) -> Result<Service, DiscoveryError> {
     }
 }
 
-/// The model services of this project, which Cargo puts beside this program.
+/// Starts the proxy that is asked for, or finds it, with an interceptor between it and the service.
+async fn start_proxy(
+    arguments: &Arguments,
+    service: &Service,
+) -> Result<(Option<ProxyProcess>, Option<Proxy>), Trouble> {
+    let listen = arguments.listen.as_deref().unwrap_or("127.0.0.1:0");
+    let interception = Interception::bind(listen, service).await?;
+    let (process, proxy) = match (&arguments.proxy, &arguments.proxy_command) {
+        (Some(address), _) => return Ok((None, Some(interception.proxy_at(address).await?))),
+        (None, Some(command)) => ProxyProcess::start_command(command, interception).await?,
+        (None, None) => ProxyProcess::start_program(&own_proxy()?, interception).await?,
+    };
+    Ok((Some(process), Some(proxy)))
+}
+
+/// The model services of this project.
 fn own_service() -> Result<PathBuf, Trouble> {
+    own_program("tck-service", Trouble::NoService)
+}
+
+/// The sidecar of this project.
+fn own_proxy() -> Result<PathBuf, Trouble> {
+    own_program("cloudstate-proxy", Trouble::NoProxy)
+}
+
+/// A program that Cargo puts beside this one.
+fn own_program(name: &str, missing: fn(PathBuf) -> Trouble) -> Result<PathBuf, Trouble> {
     let mut path = env::current_exe()?;
-    path.set_file_name(format!("tck-service{}", env::consts::EXE_SUFFIX));
+    path.set_file_name(format!("{name}{}", env::consts::EXE_SUFFIX));
     if Path::new(&path).is_file() {
         Ok(path)
     } else {
-        Err(Trouble::NotBuilt(path))
+        Err(missing(path))
     }
 }
 
-async fn test(service: &Service, cases: &[Case], arguments: &Arguments) -> io::Result<Report> {
+async fn test(
+    service: &Service,
+    proxy: Option<&Proxy>,
+    cases: &[Case],
+    arguments: &Arguments,
+) -> io::Result<Report> {
     let mut watch = Watch::new(arguments.format, cases.len());
     let mut watched = Ok(());
-    let runner = Runner::new(service).patience(arguments.timeout);
+    let mut runner = Runner::new(service).patience(arguments.timeout);
+    if let Some(proxy) = proxy {
+        runner = runner.through(proxy);
+    }
     let report = runner
         .run(cases, |progress| {
             if watched.is_ok() {
@@ -209,9 +260,9 @@ fn in_colours() -> bool {
     io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none()
 }
 
-fn print_output(lines: &[String]) {
+fn print_output(whose: &str, lines: &[String]) {
     if !lines.is_empty() {
-        eprintln!("the service's last output:");
+        eprintln!("the {whose}'s last output:");
     }
     for line in lines {
         eprintln!("  {line}");

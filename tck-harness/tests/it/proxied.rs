@@ -1,0 +1,109 @@
+//! The cases that go through a proxy, with this project's sidecar and with proxies that do wrong.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
+
+use end_to_end::cargo_build;
+use tck_harness::{
+    case::{Case, Half},
+    cases,
+    process::{ProxyProcess, ServiceProcess, StartError},
+    proxy::{Interception, ProxyError},
+    report::{Printer, Report},
+    runner::Runner,
+};
+
+use crate::tck_service;
+
+/// The group of cases that the sidecar does not pass yet: it has no event log subscriptions.
+const NOT_YET: &str = "verifying proxy test: event log subscriptions";
+
+/// The sidecar, which is a program of another package.
+fn sidecar() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        cargo_build(here, &["--package", "cloudstate-proxy"], "cloudstate-proxy")
+    })
+}
+
+/// Starts the proxy with this shell command, in which `{}` is the sidecar.
+async fn start(command: &str) -> (ServiceProcess, Runner, Result<ProxyProcess, StartError>) {
+    let sidecar = format!("exec '{}' --store memory", sidecar().display());
+    let command = command.replace("{}", &sidecar);
+    let (process, service) = ServiceProcess::start_program(tck_service()).await.unwrap();
+    let runner = Runner::new(&service);
+    let interception = Interception::bind("127.0.0.1:0", &service).await.unwrap();
+    match ProxyProcess::start_command(&command, interception).await {
+        Ok((proxy_process, proxy)) => (process, runner.through(&proxy), Ok(proxy_process)),
+        Err(error) => (process, runner, Err(error)),
+    }
+}
+
+/// Runs these cases through a proxy that is started by this command, and gives what is printed of them.
+async fn test(command: &str, wanted: impl Fn(&Case) -> bool) -> (Report, String) {
+    let (process, runner, proxy) = start(command).await;
+    let proxy = proxy.unwrap();
+    let mut cases = cases::of(Half::Proxy);
+    cases.retain(wanted);
+    let mut text = Vec::new();
+    let mut printer = Printer::new(&mut text, false);
+    let report = runner
+        .run(&cases, |progress| printer.progress(progress).unwrap())
+        .await;
+    let text = String::from_utf8(text).unwrap();
+    println!("{text}\n{}", proxy.output().join("\n"));
+    proxy.stop().await;
+    process.stop().await;
+    (report, text)
+}
+
+#[tokio::test]
+async fn the_sidecar_passes() {
+    let (report, _) = test("{}", |case| case.group != NOT_YET).await;
+    let counts = report.counts();
+    assert_eq!(counts.failed, 0);
+    assert!(counts.passed >= 20, "{report}");
+}
+
+#[tokio::test]
+async fn what_a_proxy_adds_to_commands_is_noticed() {
+    let case = "verify state changes";
+    let (report, text) = test("{} --entity-metadata", |one| one.name == case).await;
+    assert_eq!(report.counts().passed, 0);
+    assert!(text.contains("the proxy's message is not the expected one"));
+    assert!(text.contains("+   metadata:"));
+}
+
+#[tokio::test]
+async fn a_case_without_a_proxy_fails() {
+    let (process, service) = ServiceProcess::start_program(tck_service()).await.unwrap();
+    let cases = cases::of(Half::Proxy);
+    let report = Runner::new(&service).run(&cases[..1], |_| {}).await;
+    assert_eq!(report.counts().failed, 1);
+    process.stop().await;
+}
+
+#[tokio::test]
+async fn a_proxy_that_ends_is_told_with_its_output() {
+    let (process, _, proxy) = start("echo no journal; exit 5").await;
+    let error = proxy.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the proxy ended with exit status: 5 before it answered"
+    );
+    assert_eq!(error.output(), ["no journal"]);
+    process.stop().await;
+}
+
+#[tokio::test]
+async fn where_the_harness_cannot_listen_is_named() {
+    let (process, service) = ServiceProcess::start_program(tck_service()).await.unwrap();
+    let taken = process.address().to_owned();
+    let error = Interception::bind(&taken, &service).await.unwrap_err();
+    assert!(matches!(error, ProxyError::Listen { .. }), "{error:?}");
+    assert!(error.to_string().contains(&taken));
+    process.stop().await;
+}
