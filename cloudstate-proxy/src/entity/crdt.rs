@@ -94,17 +94,20 @@ impl CrdtHost {
         }
     }
 
-    /// Serves an entity until there is a reason to load it anew or to let it go.
-    async fn activate(&self, entity: &Arc<EntityRef>, inbox: &mut Inbox) -> Result<End, CallError> {
+    /// Opens a stream for an entity and tells it what is known; `None` if the entity was deleted.
+    async fn load<'a>(
+        &'a self,
+        entity: &'a Arc<EntityRef>,
+    ) -> Result<Option<Activation<'a>>, CallError> {
         let (storage, stored) = Storage::read(&self.store, entity).await?;
         let copy = match stored {
-            Stored::Deleted => return Ok(End::Deleted),
+            Stored::Deleted => return Ok(None),
             Stored::Copy(copy) => Some(copy),
             Stored::Nothing => None,
         };
         let connection = self.user_function.crdt().await?;
-        let mut activation = Activation::new(self, entity.key(), storage, connection, copy);
-        Ok(activation.serve(inbox).await)
+        let activation = Activation::new(self, entity.key(), storage, connection, copy);
+        Ok(Some(activation))
     }
 }
 
@@ -119,15 +122,19 @@ impl Host for CrdtHost {
             entity_id: id.clone(),
         }));
         loop {
-            let end = match self.activate(&entity, &mut inbox).await {
-                Ok(End::Deleted) => deletion::serve(&self, &mut inbox).await,
-                Ok(end) => end,
+            // In a box of its own, which is gone when the entity waits.
+            let mut end = match Box::pin(self.load(&entity)).await {
+                Ok(Some(mut activation)) => activation.serve(&mut inbox).await,
+                Ok(None) => End::Deleted,
                 Err(error) => {
                     tracing::error!(entity = %entity.key(), %error, "the entity cannot be loaded");
                     inbox.fail_waiting(&error);
                     End::Reload
                 }
             };
+            if let End::Deleted = end {
+                end = deletion::serve(&self, &mut inbox).await;
+            }
             match end {
                 End::Stopped => return,
                 End::Idle | End::Reload | End::Deleted => {

@@ -18,10 +18,12 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
+use tonic::Code;
+
 use super::{
     CrdtHost, End,
     deletion::entity_deleted,
-    ending::CLOSE_TIMEOUT,
+    ending::{CLOSE_TIMEOUT, Changes, Ending},
     exchange::Exchange,
     listeners::{Gone, Listeners},
     outbox::{Outbox, Parcel},
@@ -61,6 +63,8 @@ pub(super) struct Activation<'a> {
     pub(super) deleted: Option<Instant>,
     /// The process is stopping: what is in progress is finished, and nobody listens any more.
     stopping: bool,
+    /// What the user function is to be told that it did wrong.
+    pub(super) complaint: Option<String>,
     /// Due when something has taken too long, or the entity is idle; or earlier.
     pub(super) timer: Pin<Box<Sleep>>,
 }
@@ -109,11 +113,15 @@ impl<'a> Activation<'a> {
             cancelled: BTreeMap::new(),
             deleted: None,
             stopping: false,
+            complaint: None,
             timer: Box::pin(sleep_until(Instant::now())),
         }
     }
 
     /// Serves commands until the activation is over. Whoever waited for something has been answered then.
+    ///
+    /// What happens all the time is decided without waiting; what is rare has a box of its own, so that an entity that is
+    /// idle is not as large as its end.
     pub(super) async fn serve(&mut self, inbox: &mut Inbox) -> End {
         let host = self.host;
         let mut last_used = Instant::now();
@@ -124,15 +132,14 @@ impl<'a> Activation<'a> {
         loop {
             // A burst must not keep clients from reading what they are sent.
             consume_budget().await;
-            let end = tokio::select! {
+            let ending = tokio::select! {
                 biased;
-                written = self.outbox.written(), if self.outbox.is_writing() => match written {
-                    Ok(()) => None,
-                    Err(error) => Some(self.lost(&error)),
-                },
+                written = self.outbox.written(), if self.outbox.is_writing() => {
+                    written.err().map(Ending::Lost)
+                }
                 message = self.exchange.next(), if self.outbox.len() < OUTBOX => {
                     last_used = Instant::now();
-                    self.hear(message).await
+                    self.hear(message)
                 }
                 gone = self.listeners.next_gone(), if self.listeners.is_watching() => {
                     if let Some(gone) = gone {
@@ -146,24 +153,23 @@ impl<'a> Activation<'a> {
                     self.begin(envelope);
                     None
                 }
-                () = &mut self.timer => self.tick(last_used).await,
+                () = &mut self.timer => self.tick(last_used),
                 () = &mut stopping, if !self.stopping => {
                     self.stop();
                     None
                 }
             };
-            let end = end.or_else(|| self.proceed(inbox));
-            if let Some(end) = end {
-                if matches!(end, End::Idle | End::Stopped) {
-                    self.close().await;
-                }
-                return end;
+            if let Some(complaint) = self.complaint.take() {
+                Box::pin(self.report(complaint)).await;
+            }
+            if let Some(ending) = ending.or_else(|| self.proceed(inbox)) {
+                return Box::pin(self.end(ending)).await;
             }
         }
     }
 
     /// What follows from whatever has just happened.
-    fn proceed(&mut self, inbox: &Inbox) -> Option<End> {
+    fn proceed(&mut self, inbox: &Inbox) -> Option<Ending> {
         if self.is_undisturbed()
             && let Some(delta) = self.replica.news()
         {
@@ -176,7 +182,7 @@ impl<'a> Activation<'a> {
             }
         }
         let finished = self.stopping && self.is_quiet() && inbox.is_empty();
-        finished.then_some(End::Stopped)
+        finished.then_some(Ending::Stopped)
     }
 
     pub(super) fn write(&mut self) {
@@ -310,5 +316,42 @@ impl<'a> Activation<'a> {
 
     pub(super) fn is_deleted(&self) -> bool {
         self.deleted.is_some()
+    }
+
+    /// Sees whether the entity has been idle, or something in progress, for too long; otherwise sets the timer anew.
+    fn tick(&mut self, last_used: Instant) -> Option<Ending> {
+        let now = Instant::now();
+        let limits = self.host.limits;
+        let running = self.running.values().map(|running| running.since);
+        let oldest = running
+            .chain(self.cancelled.values().map(|cancelled| cancelled.since))
+            .min();
+        let due = match (self.deleted, oldest) {
+            (Some(deleted), _) => deleted + CLOSE_TIMEOUT,
+            (None, Some(oldest)) => oldest + limits.command_timeout,
+            (None, None) if self.is_quiet() => last_used + limits.passivate_after,
+            // Somebody listens, or waits for the store.
+            (None, None) => now + limits.passivate_after,
+        };
+        if due > now {
+            self.timer.as_mut().reset(due);
+            return None;
+        }
+        if self.is_deleted() {
+            tracing::warn!(entity = %self.key, "the user function did not complete its stream within {CLOSE_TIMEOUT:?}");
+            return Some(Ending::Buried);
+        }
+        if oldest.is_none() {
+            return Some(Ending::Idle);
+        }
+        let limit = limits.command_timeout;
+        tracing::error!(entity = %self.key, ?limit, "the user function took too long over a command");
+        let text =
+            format!("the entity did not answer within {limit:?} (CLOUDSTATE_COMMAND_TIMEOUT)");
+        Some(Ending::GiveUp {
+            error: CallError::new(Code::DeadlineExceeded, text),
+            changes: Changes::Keep,
+            report: None,
+        })
     }
 }

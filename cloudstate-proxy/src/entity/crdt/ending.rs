@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout};
-use tonic::Code;
+use tokio::time::timeout;
 
 use super::{End, activation::Activation, deletion::entity_deleted};
 use crate::{call::CallError, store::StoreError, user_function::UserFunctionError};
@@ -11,77 +10,75 @@ use crate::{call::CallError, store::StoreError, user_function::UserFunctionError
 /// How long a user function may take to complete a stream that the proxy has half-closed.
 pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Why an activation is over, and what is still to be done.
+#[derive(Debug)]
+pub(super) enum Ending {
+    /// Nothing happened for a while.
+    Idle,
+    /// The process is stopping and this entity has finished.
+    Stopped,
+    /// The user function has completed its stream after it deleted the entity, or has had its time to.
+    Buried,
+    /// The stream is of no use any more: whoever still waits gets this error.
+    GiveUp {
+        error: CallError,
+        changes: Changes,
+        /// What the user function is told that it did wrong.
+        report: Option<String>,
+    },
+    /// The store refused a write: the copy in memory is ahead of it.
+    Lost(StoreError),
+}
+
 /// What becomes of changes that no write holds yet.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Changes {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Changes {
     Keep,
     Drop,
 }
 
 impl Activation<'_> {
-    /// Sees whether the entity has been idle, or something in progress, for too long; otherwise sets the timer anew.
-    pub(super) async fn tick(&mut self, last_used: Instant) -> Option<End> {
-        let now = Instant::now();
-        let limits = self.host.limits;
-        let running = self.running.values().map(|running| running.since);
-        let oldest = running
-            .chain(self.cancelled.values().map(|cancelled| cancelled.since))
-            .min();
-        let due = match (self.deleted, oldest) {
-            (Some(deleted), _) => deleted + CLOSE_TIMEOUT,
-            (None, Some(oldest)) => oldest + limits.command_timeout,
-            (None, None) if self.is_quiet() => last_used + limits.passivate_after,
-            // Somebody listens, or waits for the store.
-            (None, None) => now + limits.passivate_after,
-        };
-        if due > now {
-            self.timer.as_mut().reset(due);
-            return None;
-        }
-        if self.is_deleted() {
-            tracing::warn!(entity = %self.key, "the user function did not complete its stream within {CLOSE_TIMEOUT:?}");
-            return Some(self.buried().await);
-        }
-        if oldest.is_none() {
-            return Some(End::Idle);
-        }
-        let limit = limits.command_timeout;
-        tracing::error!(entity = %self.key, ?limit, "the user function took too long over a command");
-        let text =
-            format!("the entity did not answer within {limit:?} (CLOUDSTATE_COMMAND_TIMEOUT)");
-        let error = CallError::new(Code::DeadlineExceeded, text);
-        Some(self.give_up(&error).await)
-    }
-
-    /// The deletion becomes durable; then whoever still waits hears of it.
-    pub(super) async fn buried(&mut self) -> End {
-        match self.settle(Changes::Keep).await {
-            Ok(()) => {
-                self.fail(&entity_deleted());
-                End::Deleted
+    /// Does what is left to do.
+    pub(super) async fn end(&mut self, ending: Ending) -> End {
+        match ending {
+            Ending::Idle => {
+                self.close().await;
+                End::Idle
             }
-            Err(error) => self.lost(&error),
-        }
-    }
-
-    /// Lets what was accepted become durable and answers it; then whoever still waits gets the error.
-    pub(super) async fn give_up(&mut self, error: &CallError) -> End {
-        self.end(Changes::Keep, error).await
-    }
-
-    /// Like [`give_up`](Self::give_up), where the copy in memory is broken: what is not on its way to the store is lost.
-    pub(super) async fn give_up_changes(&mut self, error: &CallError) -> End {
-        self.end(Changes::Drop, error).await
-    }
-
-    async fn end(&mut self, changes: Changes, error: &CallError) -> End {
-        match self.settle(changes).await {
-            Ok(()) => {
-                self.fail(error);
+            Ending::Stopped => {
+                self.close().await;
+                End::Stopped
+            }
+            Ending::Buried => match self.settle(Changes::Keep).await {
+                Ok(()) => {
+                    self.fail(&entity_deleted());
+                    End::Deleted
+                }
+                Err(error) => self.lost(error),
+            },
+            Ending::GiveUp {
+                error,
+                changes,
+                report,
+            } => {
+                if let Some(report) = report {
+                    self.report(report).await;
+                }
+                if let Err(error) = self.settle(changes).await {
+                    return self.lost(error);
+                }
+                self.fail(&error);
                 End::Reload
             }
-            Err(error) => self.lost(&error),
+            Ending::Lost(error) => self.lost(error),
         }
+    }
+
+    /// Tells the operator and the user function what it did wrong.
+    pub(super) async fn report(&mut self, what: String) {
+        let report = format!("entity {}: {what}", self.key);
+        tracing::error!("{report}");
+        self.host.user_function.report_error(report).await;
     }
 
     /// Waits for the store until everything that is durable has left.
@@ -100,10 +97,9 @@ impl Activation<'_> {
         }
     }
 
-    /// The store refused a write: the copy in memory is ahead of it.
-    pub(super) fn lost(&mut self, error: &StoreError) -> End {
+    fn lost(&mut self, error: StoreError) -> End {
         tracing::error!(entity = %self.key, %error, "the entity could not be stored");
-        self.fail(&error.clone().into());
+        self.fail(&error.into());
         End::Reload
     }
 
@@ -118,7 +114,7 @@ impl Activation<'_> {
     }
 
     /// Half-closes the stream and waits for the user function to complete it.
-    pub(super) async fn close(&mut self) {
+    async fn close(&mut self) {
         self.exchange.close();
         let key = self.key;
         let completed = timeout(CLOSE_TIMEOUT, async {

@@ -12,8 +12,12 @@ use cloudstate_protocol::cloudstate::{
 use tonic::Code;
 
 use super::{
-    ENTITY_FAILURE, ENTITY_TERMINATING, End, activation::Activation, listeners::Gone,
-    outbox::Parcel, replica::Refused,
+    ENTITY_FAILURE, ENTITY_TERMINATING,
+    activation::Activation,
+    ending::{Changes, Ending},
+    listeners::Gone,
+    outbox::Parcel,
+    replica::Refused,
 };
 use crate::{
     call::{CallError, Outcome},
@@ -40,20 +44,39 @@ impl Fault {
     }
 }
 
+impl From<Fault> for Ending {
+    fn from(fault: Fault) -> Self {
+        let (changes, report) = match fault {
+            Fault::Defect(text) => (Changes::Keep, Some(text)),
+            Fault::Broken(text) => (Changes::Drop, Some(text)),
+            Fault::TooLarge(_) => (Changes::Keep, None),
+        };
+        Self::GiveUp {
+            error: terminating(),
+            changes,
+            report,
+        }
+    }
+}
+
+fn terminating() -> CallError {
+    CallError::new(Code::Unknown, ENTITY_TERMINATING)
+}
+
 impl Activation<'_> {
     /// Handles a message from the user function, or the end of its stream.
-    pub(super) async fn hear(
+    pub(super) fn hear(
         &mut self,
         message: Option<Result<CrdtStreamOut, UserFunctionError>>,
-    ) -> Option<End> {
+    ) -> Option<Ending> {
         let heard = match message {
             Some(Ok(CrdtStreamOut { message })) => match message {
                 Some(Out::Reply(reply)) => self.reply(reply),
                 Some(Out::StreamedMessage(message)) => {
-                    self.streamed(message).await;
+                    self.streamed(message);
                     Ok(())
                 }
-                Some(Out::StreamCancelledResponse(response)) => self.cancelled(response).await,
+                Some(Out::StreamCancelledResponse(response)) => self.cancelled(response),
                 Some(Out::Failure(failure)) => {
                     self.failure(&failure);
                     Ok(())
@@ -62,13 +85,14 @@ impl Activation<'_> {
                     "the user function sent an empty message".into(),
                 )),
             },
-            Some(Err(error)) => return Some(self.broken_off(error).await),
-            None => return Some(self.completed().await),
+            Some(Err(error)) => return Some(self.broken_off(error)),
+            None => return Some(self.completed()),
         };
-        match heard {
-            Ok(()) => None,
-            Err(fault) => Some(self.fault(fault).await),
+        let fault = heard.err()?;
+        if let Fault::TooLarge(text) = &fault {
+            tracing::error!(entity = %self.key, "{text}");
         }
+        Some(fault.into())
     }
 
     fn reply(&mut self, reply: CrdtReply) -> Result<(), Fault> {
@@ -111,15 +135,14 @@ impl Activation<'_> {
         Ok(())
     }
 
-    async fn streamed(&mut self, message: CrdtStreamedMessage) {
+    fn streamed(&mut self, message: CrdtStreamedMessage) {
         let command = message.command_id;
         if !self.listeners.listens(command) {
             // What was said before the user function heard of a cancellation has no fault in it.
             if !self.cancelled.contains_key(&command) {
-                self.report(format!(
+                self.complain(format!(
                     "a message for command {command}, which has no stream"
-                ))
-                .await;
+                ));
             }
             return;
         }
@@ -140,13 +163,12 @@ impl Activation<'_> {
         });
     }
 
-    async fn cancelled(&mut self, response: CrdtStreamCancelledResponse) -> Result<(), Fault> {
+    fn cancelled(&mut self, response: CrdtStreamCancelledResponse) -> Result<(), Fault> {
         let command = response.command_id;
         let Some(cancelled) = self.cancelled.remove(&command) else {
-            self.report(format!(
+            self.complain(format!(
                 "an answer to a cancellation of command {command}, which was not cancelled"
-            ))
-            .await;
+            ));
             return Ok(());
         };
         self.change(response.state_action)?;
@@ -193,50 +215,36 @@ impl Activation<'_> {
         }
     }
 
-    async fn fault(&mut self, fault: Fault) -> End {
-        let terminating = CallError::new(Code::Unknown, ENTITY_TERMINATING);
-        match fault {
-            Fault::Defect(text) => {
-                self.report(text).await;
-                self.give_up(&terminating).await
-            }
-            Fault::Broken(text) => {
-                self.report(text).await;
-                self.give_up_changes(&terminating).await
-            }
-            Fault::TooLarge(text) => {
-                tracing::error!(entity = %self.key, "{text}");
-                self.give_up(&terminating).await
-            }
-        }
-    }
-
-    async fn broken_off(&mut self, error: UserFunctionError) -> End {
+    fn broken_off(&mut self, error: UserFunctionError) -> Ending {
         tracing::error!(entity = %self.key, %error, "the stream to the user function broke");
         if self.is_deleted() {
-            return self.buried().await;
+            return Ending::Buried;
         }
-        let answer = if error.is_unreachable() {
+        let error = if error.is_unreachable() {
             error.into()
         } else {
-            CallError::new(Code::Unknown, ENTITY_TERMINATING)
+            terminating()
         };
-        self.give_up(&answer).await
-    }
-
-    async fn completed(&mut self) -> End {
-        if self.is_deleted() {
-            return self.buried().await;
+        Ending::GiveUp {
+            error,
+            changes: Changes::Keep,
+            report: None,
         }
-        self.report("the user function ended the stream".into())
-            .await;
-        self.give_up(&CallError::new(Code::Unknown, ENTITY_TERMINATING))
-            .await
     }
 
-    async fn report(&mut self, what: String) {
-        let report = format!("entity {}: {what}", self.key);
-        tracing::error!("{report}");
-        self.host.user_function.report_error(report).await;
+    fn completed(&mut self) -> Ending {
+        if self.is_deleted() {
+            return Ending::Buried;
+        }
+        Ending::GiveUp {
+            error: terminating(),
+            changes: Changes::Keep,
+            report: Some("the user function ended the stream".into()),
+        }
+    }
+
+    /// Notes what the user function is to be told that it did wrong, although the entity can go on.
+    fn complain(&mut self, what: String) {
+        self.complaint = Some(what);
     }
 }
