@@ -24,7 +24,8 @@ use crate::Service;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an action",
     label = "has no `#[action]`",
-    note = "write `#[action(service = ..)]` above `struct {Self}`"
+    note = "write `#[action(service = ..)]` above `struct {Self}`",
+    note = "if it is an entity, its handlers have `#[command_handler]`"
 )]
 pub trait Action: Sized + Send + Sync + 'static {
     /// The service that it implements.

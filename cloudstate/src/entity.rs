@@ -59,7 +59,8 @@ impl fmt::Display for EntityId {
     message = "`{Self}` is not an entity",
     label = "has no attribute that makes it an entity",
     note = "write `#[event_sourced_entity(service = ..)]`, `#[value_entity(service = ..)]` or \
-            `#[crdt_entity(service = ..)]` above `struct {Self}`"
+            `#[crdt_entity(service = ..)]` above `struct {Self}`",
+    note = "if it is an action, its handlers have `#[call_handler]`"
 )]
 pub trait Entity: Sized + Send + 'static {
     /// How its state is kept.

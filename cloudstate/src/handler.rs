@@ -49,6 +49,11 @@ pub struct Call<R: Rpc, T> {
 }
 
 impl<R: Rpc, T> Call<R, T> {
+    /// An argument of the handler.
+    pub fn take<A: HandlerArg<R, T>>(&mut self) -> A {
+        A::take(self)
+    }
+
     /// The request; a second handler argument of its type receives an empty one, which the macros rule out.
     pub fn take_request(&mut self) -> R::Request {
         self.request.take().unwrap_or_default()

@@ -59,11 +59,12 @@ fn arm(model: &Handlers, handler: &CallHandler) -> TokenStream {
     let marker = marker(model, handler);
     let krate = model.krate.at(span);
     let dispatch = quote_spanned!(span=> #krate::action::dispatch_call(#marker).run);
-    let args = handler.args.iter().map(|arg| argument(model, arg));
+    let args = handler.args.iter().map(argument);
     let wait = handler.is_async.then(|| quote_spanned!(*output=> .await));
     let reply = local("__reply", *output);
     let answer = local("__answer", *output);
-    let answer = quote_spanned!(*output=> #answer.answer(#reply).await);
+    // In a block of its own, because the compiler would point from an identifier of ours to the whole attribute.
+    let answer = quote_spanned!(*output=> #answer.answer({ #reply }).await);
     quote! {
         #(#cfgs)*
         if __call.is(#marker) {
@@ -82,7 +83,7 @@ fn marker(model: &Handlers, handler: &CallHandler) -> TokenStream {
     quote_spanned!(marker.span()=> <<Self as #krate::Action>::Service>::#marker)
 }
 
-fn argument(model: &Handlers, arg: &CallArg) -> TokenStream {
+fn argument(arg: &CallArg) -> TokenStream {
     match arg {
         CallArg::Action(span) => {
             let action = local("__action", *span);
@@ -90,8 +91,7 @@ fn argument(model: &Handlers, arg: &CallArg) -> TokenStream {
         }
         CallArg::Part(part) => {
             let call = local("__call", part.span());
-            let krate = model.krate.at(part.span());
-            quote_spanned!(part.span()=> <#part as #krate::handler::HandlerArg<_, _>>::take(&mut #call))
+            quote_spanned!(part.span()=> #call.take::<#part>())
         }
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn handle(name: &str, model: &Handlers) -> TokenStream {
             ..
         } = handler;
         let marker = marker(model, handler);
-        let args = handler.args.iter().map(|arg| argument(model, arg));
+        let args = handler.args.iter().map(argument);
         let rpc = krate.at(handler.marker.span());
         let rpc =
             quote_spanned!(handler.marker.span()=> #rpc::__private::dispatch::<Self, _>(#marker));
@@ -79,7 +79,7 @@ fn marker(model: &Handlers, handler: &CommandHandler) -> TokenStream {
     quote_spanned!(marker.span()=> <<Self as #krate::Entity>::Service>::#marker)
 }
 
-fn argument(model: &Handlers, arg: &CommandArg) -> TokenStream {
+fn argument(arg: &CommandArg) -> TokenStream {
     match *arg {
         CommandArg::State(span) => {
             let context = local("__context", span);
@@ -95,8 +95,7 @@ fn argument(model: &Handlers, arg: &CommandArg) -> TokenStream {
         }
         CommandArg::Part(ref part) => {
             let call = local("__call", part.span());
-            let krate = model.krate.at(part.span());
-            quote_spanned!(part.span()=> <#part as #krate::handler::HandlerArg<_, _>>::take(#call))
+            quote_spanned!(part.span()=> #call.take::<#part>())
         }
     }
 }

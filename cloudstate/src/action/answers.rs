@@ -245,15 +245,20 @@ impl<R: Rpc> ManyAnswers<R> {
     }
 
     /// Hands on what the handler returned, one reply at a time.
-    pub async fn answer<K, T: Replies<R, K>>(self, replies: T) {
+    ///
+    /// Boxed, so that the compiler has one thing to say about a type that is no stream of replies.
+    pub fn answer<'a, K, T: Replies<R, K>>(self, replies: T) -> BoxFuture<'a, ()>
+    where
+        T::Stream: 'a,
+    {
         match replies.into_replies() {
-            Ok(replies) => {
-                let mut replies = pin!(replies);
-                while let Some(reply) = replies.next().await {
-                    self.slot.put(response(reply)).await;
+            Ok(replies) => Box::pin(async move {
+                let mut responses = pin!(replies.map(response::<R, _>));
+                while let Some(response) = responses.next().await {
+                    self.slot.put(response).await;
                 }
-            }
-            Err(failure) => self.slot.put(refusal(failure)).await,
+            }),
+            Err(failure) => Box::pin(async move { self.slot.put(refusal(failure)).await }),
         }
     }
 }
@@ -286,6 +291,7 @@ pub enum Plain {}
 #[derive(Debug)]
 pub enum Fallible {}
 
+#[diagnostic::do_not_recommend]
 impl<R: Rpc, S: Stream<Item: IntoReply<R>> + Send> Replies<R, Plain> for S {
     type Stream = S;
 
@@ -304,7 +310,7 @@ impl<R: Rpc, S: Stream<Item: IntoReply<R>> + Send, E: Into<Failure>> Replies<R, 
     }
 }
 
-fn response<R: Rpc>(reply: impl IntoReply<R>) -> ActionResponse {
+fn response<R: Rpc, T: IntoReply<R>>(reply: T) -> ActionResponse {
     let reply = reply.into_reply();
     let response = match reply.action {
         Action::Message(message) => Some(Response::Reply(wire::Reply {

@@ -1,0 +1,17 @@
+use cloudstate::prelude::*;
+
+#[path = "../desk.rs"]
+mod pb;
+
+#[action(service = pb::Desk)]
+struct Desk;
+
+#[handlers(partial)]
+impl Desk {
+    #[call_handler]
+    fn ask(&self, note: pb::Note) -> pb::Note {
+        note
+    }
+}
+
+fn main() {}

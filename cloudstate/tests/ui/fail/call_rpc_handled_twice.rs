@@ -1,0 +1,23 @@
+use cloudstate::prelude::*;
+
+#[path = "../desk.rs"]
+mod pb;
+
+#[action(service = pb::Desk)]
+#[derive(Default)]
+struct Desk;
+
+#[handlers(partial)]
+impl Desk {
+    #[call_handler]
+    fn ask(&self, note: pb::Note) -> pb::Note {
+        note
+    }
+
+    #[call_handler(name = "Ask")]
+    fn again(&self, note: pb::Note) -> pb::Note {
+        note
+    }
+}
+
+fn main() {}

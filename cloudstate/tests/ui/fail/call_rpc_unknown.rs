@@ -1,0 +1,18 @@
+use cloudstate::prelude::*;
+
+#[path = "../desk.rs"]
+mod pb;
+
+#[action(service = pb::Desk)]
+#[derive(Default)]
+struct Desk;
+
+#[handlers(partial)]
+impl Desk {
+    #[call_handler]
+    fn aks(&self, note: pb::Note) -> pb::Note {
+        note
+    }
+}
+
+fn main() {}

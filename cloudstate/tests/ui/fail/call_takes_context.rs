@@ -1,0 +1,18 @@
+use cloudstate::prelude::*;
+
+#[path = "../desk.rs"]
+mod pb;
+
+#[action(service = pb::Desk)]
+#[derive(Default)]
+struct Desk;
+
+#[handlers(partial)]
+impl Desk {
+    #[call_handler]
+    fn ask(context: &mut Context<Self>, note: pb::Note) -> pb::Note {
+        note
+    }
+}
+
+fn main() {}
