@@ -8,7 +8,9 @@ use prost::Message;
 pub use crate::reply::{Always, MaybeSilent, Silence};
 use crate::{
     CloudEvent, Context, Entity, EntityId, Failure, Forward, Metadata, Reply, Rpc, SideEffect,
-    kind::PermittedBy, reply::Action, service::Unary,
+    kind::PermittedBy,
+    reply::Action,
+    service::{StandsInFor, Unary},
 };
 
 /// A command on its way to its handler.
@@ -114,11 +116,14 @@ impl<R: Rpc, S: Silence> IntoReply<R> for Reply<R::Response, S> {
     }
 }
 
-impl<R: Rpc, X: Rpc<Response = R::Response>> IntoReply<R> for Forward<X> {
+impl<R: Rpc, X: Rpc<Response = R::Response>> IntoReply<R> for Forward<X>
+where
+    X::Shape: StandsInFor<R::Shape>,
+{
     type Silence = Always;
 
     fn into_reply(self) -> Reply<R::Response> {
-        Reply::forward(self)
+        Reply::handed_on(self)
     }
 }
 

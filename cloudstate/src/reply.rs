@@ -6,7 +6,10 @@ use bytestring::ByteString;
 use cloudstate_protocol::{Any, cloudstate as wire};
 use prost::Message;
 
-use crate::{Failure, Metadata, Rpc, Service};
+use crate::{
+    Failure, Metadata, Rpc, Service,
+    service::{StandsInFor, Unary},
+};
 
 /// A handler's answer: a message, a [`Forward`] to another rpc with the same response type, or a [`Failure`]; with side
 /// effects and metadata.
@@ -39,7 +42,15 @@ impl<T, S: Silence> Reply<T, S> {
     }
 
     /// Hands the request on; the target's reply becomes the caller's.
-    pub fn forward<R: Rpc<Response = T>>(forward: Forward<R>) -> Self {
+    pub fn forward<R: Rpc<Response = T>>(forward: Forward<R>) -> Self
+    where
+        R::Shape: StandsInFor<Unary>,
+    {
+        Self::handed_on(forward)
+    }
+
+    /// As [`forward`](Self::forward), for callers that have checked the shape.
+    pub(crate) fn handed_on<R: Rpc<Response = T>>(forward: Forward<R>) -> Self {
         Self::new(Action::Forward(forward.inner))
     }
 
@@ -148,7 +159,9 @@ mod sealed {
 
 /// The request, handed on to rpc `R`, whose response the caller receives.
 ///
-/// Returned from a handler it compiles only if `R` answers with the handler's own response type.
+/// Returned from a handler it compiles only if `R` answers with the handler's own response type, and with one message
+/// where the handler's rpc does. An item of a stream may be forwarded to an rpc that answers with a stream: all its
+/// responses then take the item's place. An rpc whose requests stream receives the one request.
 #[derive(Clone, Debug)]
 pub struct Forward<R: Rpc> {
     pub(crate) inner: wire::Forward,
@@ -185,7 +198,8 @@ impl<R: Rpc> Forward<R> {
 /// A command that runs because this one succeeded; its result never reaches the caller.
 ///
 /// Effects are carried out in the order they were added, after the command's events are durable and before the reply
-/// leaves. A synchronous effect is waited for; the others are started and left to themselves.
+/// leaves. A synchronous effect is waited for; the others are started and left to themselves. The target may be an rpc of
+/// any shape; one whose requests stream receives the one request.
 #[derive(Clone, Debug)]
 pub struct SideEffect {
     pub(crate) inner: wire::SideEffect,

@@ -89,6 +89,22 @@ pub enum ServerStreaming {}
 #[derive(Debug)]
 pub enum Streaming {}
 
+/// A shape whose responses can take the place of those of shape `S`, which forwards to it.
+#[diagnostic::on_unimplemented(
+    message = "what answers with one message cannot be forwarded to an rpc that answers with a stream",
+    label = "forwards to a stream",
+    note = "forward to an rpc that answers with one message; to a stream, an item of another stream can be forwarded, \
+            where it is the `Forward` itself"
+)]
+pub trait StandsInFor<S: Shape>: Shape {}
+
+impl<S: Shape> StandsInFor<S> for Unary {}
+impl<S: Shape> StandsInFor<S> for ClientStreaming {}
+impl StandsInFor<ServerStreaming> for ServerStreaming {}
+impl StandsInFor<Streaming> for ServerStreaming {}
+impl StandsInFor<ServerStreaming> for Streaming {}
+impl StandsInFor<Streaming> for Streaming {}
+
 impl Shape for Unary {}
 impl Shape for ClientStreaming {}
 impl Shape for ServerStreaming {}

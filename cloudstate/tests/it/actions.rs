@@ -1,6 +1,8 @@
 //! Actions, called as a proxy calls them: in process, and over the network.
 
 mod breakdowns;
+#[cfg(feature = "embedded")]
+mod embedded;
 mod flow;
 mod responses;
 

@@ -66,6 +66,30 @@ impl Desk {
     }
 }
 
+/// Forwards items to rpcs of any shape.
+#[action(extern_service = pb::Desk, register = false)]
+struct Switchboard;
+
+#[handlers(partial)]
+impl Switchboard {
+    #[call_handler]
+    fn ask(note: pb::Note) -> Reply<pb::Note> {
+        Reply::forward(Forward::to(pb::Mailroom::Post, note.clone()))
+            .effect(SideEffect::to(pb::Desk::Collect, note.clone()))
+            .effect(SideEffect::to(pb::Desk::Recite, note))
+    }
+
+    #[call_handler]
+    fn recite(note: pb::Note) -> impl Stream<Item = Forward<pb::rpc::desk::Chat>> {
+        stream::iter([Forward::to(pb::Desk::Chat, note)])
+    }
+
+    #[call_handler]
+    fn chat(notes: Incoming<pb::Note>) -> impl Stream<Item = Forward<pb::rpc::mailroom::Post>> {
+        notes.map(|note| Forward::to(pb::Mailroom::Post, note))
+    }
+}
+
 #[action(service = pb::Mailroom)]
 #[derive(Default)]
 struct Mailroom;
