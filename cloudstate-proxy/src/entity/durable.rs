@@ -4,6 +4,7 @@
 //! kinds is a [`Kind`].
 
 mod activation;
+mod ending;
 mod loading;
 mod unanswered;
 
@@ -154,7 +155,8 @@ impl<K: Kind> Host for DurableHost<K> {
         }));
         let mut snapshot = Snapshot::Use;
         loop {
-            let end = match K::load(&self, &entity, snapshot).await {
+            // In a box of its own, which is gone when the entity waits.
+            let end = match Box::pin(K::load(&self, &entity, snapshot)).await {
                 Ok(loaded) => {
                     Activation::new(&self, &entity, loaded)
                         .serve(&mut inbox)

@@ -31,12 +31,9 @@ pub(crate) enum Rejected {
     Closed(Envelope),
 }
 
-/// A bounded mailbox, and a place before it for a command that has to be handled again.
+/// The entity's end of a bounded mailbox.
 #[derive(Debug)]
-pub(crate) struct Inbox {
-    first: Option<Envelope>,
-    mailbox: Arc<Shared>,
-}
+pub(crate) struct Inbox(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -45,7 +42,7 @@ struct Shared {
     limit: usize,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Waiting {
     commands: VecDeque<Envelope>,
     closed: bool,
@@ -83,16 +80,16 @@ impl Mailbox {
 impl Inbox {
     /// An inbox with its first command, and the mailbox that takes up to `limit` others.
     pub(crate) fn new(first: Envelope, limit: usize) -> (Mailbox, Self) {
-        let mailbox = Arc::new(Shared {
-            waiting: Mutex::default(),
+        let waiting = Waiting {
+            commands: VecDeque::from([first]),
+            closed: false,
+        };
+        let shared = Arc::new(Shared {
+            waiting: Mutex::new(waiting),
             entity: AtomicWaker::new(),
             limit,
         });
-        let inbox = Self {
-            first: Some(first),
-            mailbox: Arc::clone(&mailbox),
-        };
-        (Mailbox(mailbox), inbox)
+        (Mailbox(Arc::clone(&shared)), Self(shared))
     }
 
     /// The next command whose caller still waits.
@@ -100,10 +97,7 @@ impl Inbox {
     /// A caller that has gone away before its command began cannot tell whether it ran, so it does not.
     pub(crate) async fn next(&mut self) -> Envelope {
         loop {
-            let envelope = match self.first.take() {
-                Some(envelope) => envelope,
-                None => self.receive().await,
-            };
+            let envelope = self.receive().await;
             if !envelope.respond.is_abandoned() {
                 return envelope;
             }
@@ -112,12 +106,12 @@ impl Inbox {
 
     async fn receive(&self) -> Envelope {
         poll_fn(|cx| {
-            if let Some(envelope) = self.mailbox.lock().commands.pop_front() {
+            if let Some(envelope) = self.0.lock().commands.pop_front() {
                 return Poll::Ready(envelope);
             }
-            self.mailbox.entity.register(cx.waker());
+            self.0.entity.register(cx.waker());
             // A command may have come before the waker was known.
-            let mut waiting = self.mailbox.lock();
+            let mut waiting = self.0.lock();
             match waiting.commands.pop_front() {
                 Some(envelope) => Poll::Ready(envelope),
                 None => {
@@ -131,21 +125,17 @@ impl Inbox {
 
     /// Puts a command back, before all others.
     pub(crate) fn put_back(&mut self, envelope: Envelope) {
-        debug_assert!(self.first.is_none(), "at most one command runs at a time");
-        self.first = Some(envelope);
+        self.0.lock().commands.push_front(envelope);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.first.is_none() && self.mailbox.lock().commands.is_empty()
+        self.0.lock().commands.is_empty()
     }
 
     /// Answers everything that waits now with one error.
     pub(crate) fn fail_waiting(&mut self, error: &CallError) {
-        if let Some(envelope) = self.first.take() {
-            envelope.respond.send(Err(error.clone()));
-        }
         // Taken out first: answering is not for the time of the lock.
-        let waiting = std::mem::take(&mut self.mailbox.lock().commands);
+        let waiting = std::mem::take(&mut self.0.lock().commands);
         for envelope in waiting {
             envelope.respond.send(Err(error.clone()));
         }
@@ -154,7 +144,7 @@ impl Inbox {
 
 impl Drop for Inbox {
     fn drop(&mut self) {
-        let mut waiting = self.mailbox.lock();
+        let mut waiting = self.0.lock();
         waiting.closed = true;
         let commands = std::mem::take(&mut waiting.commands);
         drop(waiting);

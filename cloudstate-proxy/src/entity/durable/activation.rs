@@ -1,41 +1,59 @@
 //! One stretch of an entity's life in memory: loaded once, then serving commands until it is idle or has to be reloaded.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
 
 use cloudstate_protocol::cloudstate::{Command, Failure, client_action::Action};
 use futures_util::{SinkExt, StreamExt};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tonic::Code;
 
-use super::{DurableHost, End, Heard, Kind, Loaded, Reply, unanswered::Unanswered};
+use super::{DurableHost, End, Heard, Kind, Loaded, Reply, ending::Ending, unanswered::Unanswered};
 use crate::{
     call::{CallError, Outcome},
     entity::{Envelope, Inbox},
-    store::{EntityRef, StoreError},
+    store::EntityRef,
     user_function::{Connection, UserFunctionError},
 };
 
 /// How many handled commands may wait for the journal before the next one is begun.
 const PIPELINE: usize = 1024;
-/// How long a user function may take to complete a stream that the proxy has half-closed.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A loaded entity.
 pub(super) struct Activation<'a, K: Kind> {
-    host: &'a DurableHost<K>,
-    entity: &'a Arc<EntityRef>,
+    pub(super) host: &'a DurableHost<K>,
+    pub(super) entity: &'a Arc<EntityRef>,
     kind: K,
-    connection: Connection<K::In, K::Out>,
+    pub(super) connection: Connection<K::In, K::Out>,
     last_command: i64,
-    running: Option<Running>,
-    unanswered: Unanswered,
+    pub(super) running: Option<Running>,
+    pub(super) unanswered: Unanswered,
     /// The stream started from a snapshot and nothing has been heard since: a failure may be the snapshot's fault.
     snapshot_on_trial: bool,
 }
 
-struct Running {
-    envelope: Envelope,
+pub(super) struct Running {
+    pub(super) envelope: Envelope,
     since: Instant,
+}
+
+/// Where an activation stands with its user function, behind each thing that happened.
+enum Said<In> {
+    /// There is nothing that it has not taken.
+    Whole,
+    /// It has not taken this message; or none is left, but not all is under way.
+    Part(Option<In>),
+    /// There is nothing more to say.
+    Last(Ending),
+}
+
+impl<In> Said<In> {
+    fn whole_or(ending: Option<Ending>) -> Self {
+        ending.map_or(Self::Whole, Self::Last)
+    }
 }
 
 impl<'a, K: Kind> Activation<'a, K> {
@@ -57,6 +75,9 @@ impl<'a, K: Kind> Activation<'a, K> {
     }
 
     /// Serves commands until the activation is over. Whoever waited for something has been answered then.
+    ///
+    /// What an entity does all the time is decided without waiting. Only its end waits, and has a box of its own: an entity
+    /// that is idle is then not as large as its end.
     pub(super) async fn serve(&mut self, inbox: &mut Inbox) -> End {
         let host = self.host;
         let mut last_used = Instant::now();
@@ -64,41 +85,37 @@ impl<'a, K: Kind> Activation<'a, K> {
         let mut stopping = pin!(host.live.stopping());
         loop {
             let free = self.running.is_none();
-            let end = tokio::select! {
+            let said = tokio::select! {
                 biased;
-                committed = self.unanswered.answer_all(), if !self.unanswered.is_empty() => match committed {
-                    Ok(()) => None,
-                    Err(error) => Some(self.lost(&error)),
-                },
+                committed = self.unanswered.answer_all(), if !self.unanswered.is_empty() => {
+                    Said::whole_or(committed.err().map(Ending::Lost))
+                }
                 message = self.connection.next() => {
                     last_used = Instant::now();
-                    self.hear(message, inbox).await
+                    Said::whole_or(self.hear(message, inbox))
                 }
                 envelope = inbox.next(), if free && self.unanswered.len() < PIPELINE => {
                     last_used = Instant::now();
-                    self.begin(envelope, timer.as_mut()).await
+                    self.begin(envelope, timer.as_mut())
                 }
-                () = &mut timer => self.tick(last_used, timer.as_mut()).await,
-                () = &mut stopping, if free && self.unanswered.is_empty() && inbox.is_empty() => Some(End::Stopped),
+                () = &mut timer => Said::whole_or(self.tick(last_used, timer.as_mut())),
+                () = &mut stopping, if free && self.unanswered.is_empty() && inbox.is_empty() => {
+                    Said::Last(Ending::Stopped)
+                }
             };
-            if let Some(end) = end {
-                if matches!(
-                    end,
-                    End::Idle | End::Stopped | End::Reload { at_once: true }
-                ) {
-                    self.close().await;
-                }
-                return end;
+            let ending = match said {
+                Said::Whole => None,
+                Said::Part(rest) => Box::pin(self.say_in_time(rest)).await,
+                Said::Last(ending) => Some(ending),
+            };
+            if let Some(ending) = ending {
+                return Box::pin(self.end(ending)).await;
             }
         }
     }
 
     /// Sends a command to the user function.
-    async fn begin(
-        &mut self,
-        envelope: Envelope,
-        mut timer: std::pin::Pin<&mut Sleep>,
-    ) -> Option<End> {
+    fn begin(&mut self, envelope: Envelope, mut timer: Pin<&mut Sleep>) -> Said<K::In> {
         self.last_command += 1;
         let call = &envelope.call;
         let command = Command {
@@ -115,31 +132,53 @@ impl<'a, K: Kind> Activation<'a, K> {
             timer.as_mut().reset(deadline);
         }
         self.running = Some(Running { envelope, since });
-        let sent = timeout(
-            self.host.limits.command_timeout,
-            self.connection.send(K::command(command)),
-        );
-        match sent.await {
-            Ok(Ok(())) => None,
+        self.say(K::command(command))
+    }
+
+    /// Sends a message, as far as the user function takes it at once. One that listens does.
+    fn say(&mut self, message: K::In) -> Said<K::In> {
+        // Who is to be woken does not matter: what is not ready now is waited for behind.
+        let mut now = Context::from_waker(Waker::noop());
+        match self.connection.poll_ready_unpin(&mut now) {
+            Poll::Ready(Ok(())) => {}
             // The stream says why it ended when it is read.
-            Ok(Err(_)) => None,
-            Err(_) => Some(self.timed_out().await),
+            Poll::Ready(Err(_)) => return Said::Whole,
+            Poll::Pending => return Said::Part(Some(message)),
+        }
+        if self.connection.start_send_unpin(message).is_err() {
+            return Said::Whole;
+        }
+        match self.connection.poll_flush_unpin(&mut now) {
+            Poll::Ready(_) => Said::Whole,
+            Poll::Pending => Said::Part(None),
         }
     }
 
+    /// Sends the message, or else what is left of the last one.
+    async fn say_in_time(&mut self, message: Option<K::In>) -> Option<Ending> {
+        let sent = timeout(self.host.limits.command_timeout, async {
+            match message {
+                Some(message) => self.connection.send(message).await,
+                None => self.connection.flush().await,
+            }
+        });
+        let in_time = sent.await.is_ok();
+        (!in_time).then(|| self.timed_out())
+    }
+
     /// Handles a message from the user function, or the end of its stream.
-    async fn hear(
+    fn hear(
         &mut self,
         message: Option<Result<K::Out, UserFunctionError>>,
         inbox: &mut Inbox,
-    ) -> Option<End> {
+    ) -> Option<Ending> {
         match message {
             Some(Ok(message)) => match K::heard(message) {
-                Heard::Reply(reply) => self.reply(reply).await,
-                Heard::Failure(failure) => Some(self.failure(failure, inbox).await),
-                Heard::Nothing => {
-                    Some(self.defect("the user function sent an empty message").await)
-                }
+                Heard::Reply(reply) => self.reply(reply),
+                Heard::Failure(failure) => Some(self.failure(&failure, inbox)),
+                Heard::Nothing => Some(Ending::Defect(
+                    "the user function sent an empty message".into(),
+                )),
             },
             Some(Err(error)) => {
                 tracing::error!(entity = %self.entity.key(), %error, "the stream to the user function broke");
@@ -148,19 +187,17 @@ impl<'a, K: Kind> Activation<'a, K> {
                 } else {
                     CallError::new(Code::Unknown, K::TERMINATION)
                 };
-                Some(self.give_up(answer).await)
+                Some(Ending::GivenUp(answer))
             }
             None => {
                 tracing::error!(entity = %self.entity.key(), "the user function ended the stream");
-                Some(
-                    self.give_up(CallError::new(Code::Unknown, K::TERMINATION))
-                        .await,
-                )
+                let answer = CallError::new(Code::Unknown, K::TERMINATION);
+                Some(Ending::GivenUp(answer))
             }
         }
     }
 
-    async fn reply(&mut self, reply: Reply<K::Changes>) -> Option<End> {
+    fn reply(&mut self, reply: Reply<K::Changes>) -> Option<Ending> {
         let running = match self.running.take() {
             Some(running) if reply.command_id == self.last_command => running,
             other => {
@@ -169,7 +206,7 @@ impl<'a, K: Kind> Activation<'a, K> {
                     "a reply to command {}, which is not the one it was given",
                     reply.command_id
                 );
-                return Some(self.defect(&text).await);
+                return Some(Ending::Defect(text));
             }
         };
         self.snapshot_on_trial = false;
@@ -180,18 +217,14 @@ impl<'a, K: Kind> Activation<'a, K> {
                 running.envelope.respond,
                 Err(CallError::refused(failure.description)),
             );
-            return if restart {
-                Some(self.settle(End::Reload { at_once: true }).await)
-            } else {
-                None
-            };
+            return restart.then_some(Ending::Restart);
         }
         let store = &*self.host.store;
         let commit = match self.kind.store(store, self.entity, reply.changes) {
             Ok(commit) => commit,
             Err(problem) => {
                 self.running = Some(running);
-                return Some(self.defect(problem).await);
+                return Some(Ending::Defect(problem.into()));
             }
         };
         let outcome = Outcome {
@@ -205,68 +238,30 @@ impl<'a, K: Kind> Activation<'a, K> {
     }
 
     /// A failure outside a reply: the stream is of no use any more.
-    async fn failure(&mut self, failure: Failure, inbox: &mut Inbox) -> End {
+    fn failure(&mut self, failure: &Failure, inbox: &mut Inbox) -> Ending {
         if self.snapshot_on_trial && failure.command_id == 0 {
             if let Some(running) = self.running.take() {
                 inbox.put_back(running.envelope);
             }
-            return End::SnapshotRefused;
+            return Ending::SnapshotRefused;
         }
         tracing::error!(
             entity = %self.entity.key(), command = failure.command_id, description = %failure.description,
             "the user function failed"
         );
-        self.give_up(CallError::new(Code::Unknown, K::FAILURE))
-            .await
+        Ending::GivenUp(CallError::new(Code::Unknown, K::FAILURE))
     }
 
-    /// The user function broke the protocol.
-    async fn defect(&mut self, what: &str) -> End {
-        let report = format!("entity {}: {what}", self.entity.key());
-        tracing::error!("{report}");
-        self.host.user_function.report_error(report).await;
-        self.give_up(CallError::new(Code::Unknown, K::FAILURE))
-            .await
-    }
-
-    async fn timed_out(&mut self) -> End {
+    fn timed_out(&self) -> Ending {
         let limit = self.host.limits.command_timeout;
         tracing::error!(entity = %self.entity.key(), ?limit, "the user function took too long over a command");
         let text =
             format!("the entity did not answer within {limit:?} (CLOUDSTATE_COMMAND_TIMEOUT)");
-        self.give_up(CallError::new(Code::DeadlineExceeded, text))
-            .await
-    }
-
-    /// Answers what was handled before, then the running command with an error; those that wait are for the next
-    /// activation.
-    async fn give_up(&mut self, error: CallError) -> End {
-        let end = self.settle(End::Reload { at_once: false }).await;
-        if let Some(running) = self.running.take() {
-            running.envelope.respond.send(Err(error));
-        }
-        end
-    }
-
-    /// Waits for the journal, so that what is loaded next includes everything that was handled.
-    async fn settle(&mut self, then: End) -> End {
-        match self.unanswered.answer_all().await {
-            Ok(()) => then,
-            Err(error) => self.lost(&error),
-        }
-    }
-
-    /// The journal refused a commit: the state in memory is ahead of it.
-    fn lost(&mut self, error: &StoreError) -> End {
-        tracing::error!(entity = %self.entity.key(), %error, "what was handled could not be stored");
-        if let Some(running) = self.running.take() {
-            running.envelope.respond.send(Err(error.clone().into()));
-        }
-        End::Reload { at_once: false }
+        Ending::GivenUp(CallError::new(Code::DeadlineExceeded, text))
     }
 
     /// Sees whether the entity has been idle, or a command running, for too long; otherwise sets the timer anew.
-    async fn tick(&mut self, last_used: Instant, timer: std::pin::Pin<&mut Sleep>) -> Option<End> {
+    fn tick(&mut self, last_used: Instant, timer: Pin<&mut Sleep>) -> Option<Ending> {
         let now = Instant::now();
         let due = match &self.running {
             Some(running) => running.since + self.host.limits.command_timeout,
@@ -276,31 +271,9 @@ impl<'a, K: Kind> Activation<'a, K> {
             timer.reset(due);
             return None;
         }
-        if self.running.is_some() {
-            return Some(self.timed_out().await);
-        }
-        Some(self.settle(End::Idle).await)
-    }
-
-    /// Half-closes the stream and waits for the user function to complete it.
-    async fn close(&mut self) {
-        let entity = self.entity.key();
-        let completed = timeout(CLOSE_TIMEOUT, async {
-            self.connection.close().await?;
-            while let Some(message) = self.connection.next().await {
-                message?;
-                tracing::warn!(%entity, "the user function sent a message after its stream was closed");
-            }
-            Ok::<_, UserFunctionError>(())
-        });
-        match completed.await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                tracing::warn!(%entity, %error, "the stream did not end in good order");
-            }
-            Err(_) => {
-                tracing::warn!(%entity, "the user function did not complete its stream within {CLOSE_TIMEOUT:?}");
-            }
-        }
+        Some(match self.running {
+            Some(_) => self.timed_out(),
+            None => Ending::Idle,
+        })
     }
 }

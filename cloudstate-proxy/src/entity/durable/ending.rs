@@ -1,0 +1,108 @@
+//! How an activation ends: idle, restarted, given up, or at odds with the store.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use tokio::time::timeout;
+use tonic::Code;
+
+use super::{End, Kind, activation::Activation};
+use crate::{call::CallError, store::StoreError, user_function::UserFunctionError};
+
+/// How long a user function may take to complete a stream that the proxy has half-closed.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why an activation does not go on. What is left to do takes time.
+#[derive(Debug)]
+pub(super) enum Ending {
+    /// Nothing happened for a while.
+    Idle,
+    /// The process is stopping, and nothing is in progress.
+    Stopped,
+    /// The user function wants to be told anew what is stored.
+    Restart,
+    /// The user function could not make use of the snapshot.
+    SnapshotRefused,
+    /// The store refused a change: the state in memory is ahead of it.
+    Lost(StoreError),
+    /// There will be no answer to the command that runs but this one.
+    GivenUp(CallError),
+    /// The user function broke the protocol, in this way.
+    Defect(String),
+}
+
+impl<K: Kind> Activation<'_, K> {
+    /// Answers whoever waits, and closes the stream where it is of use to.
+    pub(super) async fn end(&mut self, ending: Ending) -> End {
+        let end = match ending {
+            Ending::Idle => self.settle(End::Idle).await,
+            Ending::Stopped => End::Stopped,
+            Ending::Restart => self.settle(End::Reload { at_once: true }).await,
+            Ending::SnapshotRefused => End::SnapshotRefused,
+            Ending::Lost(error) => self.lost(&error),
+            Ending::GivenUp(error) => self.give_up(error).await,
+            Ending::Defect(what) => {
+                let report = format!("entity {}: {what}", self.entity.key());
+                tracing::error!("{report}");
+                self.host.user_function.report_error(report).await;
+                self.give_up(CallError::new(Code::Unknown, K::FAILURE))
+                    .await
+            }
+        };
+        if matches!(
+            end,
+            End::Idle | End::Stopped | End::Reload { at_once: true }
+        ) {
+            self.close().await;
+        }
+        end
+    }
+
+    /// Answers what was handled before, then the running command with an error; those that wait are for the next
+    /// activation.
+    async fn give_up(&mut self, error: CallError) -> End {
+        let end = self.settle(End::Reload { at_once: false }).await;
+        if let Some(running) = self.running.take() {
+            running.envelope.respond.send(Err(error));
+        }
+        end
+    }
+
+    /// Waits for the store, so that what is loaded next includes everything that was handled.
+    async fn settle(&mut self, then: End) -> End {
+        match self.unanswered.answer_all().await {
+            Ok(()) => then,
+            Err(error) => self.lost(&error),
+        }
+    }
+
+    fn lost(&mut self, error: &StoreError) -> End {
+        tracing::error!(entity = %self.entity.key(), %error, "what was handled could not be stored");
+        if let Some(running) = self.running.take() {
+            running.envelope.respond.send(Err(error.clone().into()));
+        }
+        End::Reload { at_once: false }
+    }
+
+    /// Half-closes the stream and waits for the user function to complete it.
+    async fn close(&mut self) {
+        let entity = self.entity.key();
+        let completed = timeout(CLOSE_TIMEOUT, async {
+            self.connection.close().await?;
+            while let Some(message) = self.connection.next().await {
+                message?;
+                tracing::warn!(%entity, "the user function sent a message after its stream was closed");
+            }
+            Ok::<_, UserFunctionError>(())
+        });
+        match completed.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(%entity, %error, "the stream did not end in good order");
+            }
+            Err(_) => {
+                tracing::warn!(%entity, "the user function did not complete its stream within {CLOSE_TIMEOUT:?}");
+            }
+        }
+    }
+}
