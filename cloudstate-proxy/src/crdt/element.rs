@@ -17,8 +17,17 @@ impl Element {
     }
 
     /// An element with buffers of its own: a few bytes that stay must not keep the message alive that brought them.
-    pub(super) fn detached(payload: &Any) -> Self {
-        Self(detach(payload))
+    ///
+    /// Only the type URL is shared, with one of its kind: most sets and maps have one type.
+    pub(super) fn detached(payload: &Any, like: Option<&Self>) -> Self {
+        let shared = like.map(|like| &like.0.type_url);
+        match shared.filter(|&type_url| *type_url == payload.type_url) {
+            Some(type_url) => Self(Any {
+                type_url: type_url.clone(),
+                value: Bytes::copy_from_slice(&payload.value),
+            }),
+            None => Self(detach(payload)),
+        }
     }
 
     /// The payload.

@@ -193,7 +193,9 @@ fn count(counts: &mut Dots<i64>, difference: i64, change: &Change) -> Result<(),
 
 fn add(elements: &mut Elements, added: &[Any], change: &Change) {
     for element in added {
-        let marks = elements.entry(Element::detached(element)).or_default();
+        let like = elements.first_key_value().map(|(first, _)| first);
+        let element = Element::detached(element, like);
+        let marks = elements.entry(element).or_default();
         marks.replace(change.dot, ());
     }
 }
@@ -288,7 +290,8 @@ fn change_map(entries: &mut Entries, delta: OrMapDelta, change: Change) -> Resul
     }
     for entry in delta.added {
         let (key, kind, delta) = parts(entry)?;
-        let slot = (Element::detached(&key), kind);
+        let like = entries.first_key_value().map(|((first, _), _)| first);
+        let slot = (Element::detached(&key, like), kind);
         if !entries.contains_key(&slot) {
             remove(entries, &slot.0);
         }
