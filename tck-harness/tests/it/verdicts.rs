@@ -67,7 +67,8 @@ async fn run(
 /// A fault, a case that must notice it, and what that case tells of it.
 type Told<F> = (F, &'static str, &'static str);
 
-/// Runs a group against each fault. Every fault must be told by its case, and every case must fail of some fault.
+/// Runs each fault against its case, which must tell of it, and those that are wrong with every stream against the whole
+/// group. Every case must fail of some fault.
 async fn every_fault_is_told<U: UserFunction>(
     group: &str,
     faults: impl IntoIterator<Item = Told<U>>,
@@ -75,7 +76,11 @@ async fn every_fault_is_told<U: UserFunction>(
     let mut tally = Tally::new(group);
     for (function, case, told) in faults {
         let name = format!("{function:?}");
-        let (report, text) = test(function, group, "").await;
+        let filter = match function.wire_fault() {
+            Some(_) => "",
+            None => case,
+        };
+        let (report, text) = test(function, group, filter).await;
         tally.count(&name, &report, &text, case, told);
     }
     tally.check();
