@@ -111,7 +111,7 @@ fn events(model: &Handlers) -> TokenStream {
         quote! {
             #[automatically_derived]
             impl #impl_generics #krate::Handles<#event> for #self_type #bounds {
-                fn type_url() -> &'static #krate::__private::ByteString {
+                fn codec() -> &'static #krate::EventCodec<#event> {
                     ::core::unreachable!()
                 }
                 fn apply(&mut self, _: #event, _: &#krate::EventContext<'_>) {}
@@ -130,9 +130,7 @@ fn events(model: &Handlers) -> TokenStream {
         return quote!(#(#known)*);
     }
     let mut any_event = model.generics.clone();
-    any_event
-        .params
-        .push(parse_quote!(__Event: #krate::Payload));
+    any_event.params.push(parse_quote!(__Event: 'static));
     let (any_event, _, _) = any_event.split_for_impl();
     handles(any_event.to_token_stream(), quote!(__Event))
 }

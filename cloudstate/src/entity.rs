@@ -10,7 +10,7 @@ use bytestring::ByteString;
 use cloudstate_protocol::Any;
 
 use crate::{
-    Context, DecodeError, EventContext, Payload, Service,
+    Context, DecodeError, EventCodec, EventContext, Payload, Service,
     crdt::Crdt,
     handler::{Handled, Incoming},
     kind::{self, Kind},
@@ -215,9 +215,14 @@ pub trait Handlers: Entity {
     label = "nothing applies this event",
     note = "write `#[event_handler] fn name(&mut self, event: {V}) {{ .. }}` in the `#[handlers]` block of `{Self}`"
 )]
-pub trait Handles<V: Payload>: EventSourcedEntity {
-    /// [`Payload::type_url`] of `V`, computed once.
-    fn type_url() -> &'static ByteString;
+pub trait Handles<V: 'static>: EventSourcedEntity {
+    /// How events of this type are written and read.
+    fn codec() -> &'static EventCodec<V>;
+
+    /// [`Payload::type_url`] of `V`.
+    fn type_url() -> &'static ByteString {
+        Self::codec().type_url()
+    }
 
     /// Runs the event handler.
     fn apply(&mut self, event: V, context: &EventContext<'_>);
@@ -233,12 +238,12 @@ pub trait Handles<V: Payload>: EventSourcedEntity {
     label = "only event-sourced entities emit",
     note = "change the state through the context, or write `#[event_sourced_entity(service = ..)]` above `struct {E}`"
 )]
-pub trait EventOf<E: Entity, K: Kind = kind::EventSourced>: Payload {
+pub trait EventOf<E: Entity, K: Kind = kind::EventSourced> {
     /// Stores the event, and runs its handler.
     fn emit(self, context: &mut Context<E>);
 }
 
-impl<E: Handles<V>, V: Payload> EventOf<E> for V {
+impl<E: Handles<V>, V: 'static> EventOf<E> for V {
     fn emit(self, context: &mut Context<E>) {
         context.emit_to_handler(self);
     }

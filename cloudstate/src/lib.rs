@@ -100,6 +100,7 @@ mod descriptors;
 mod discovery;
 mod entity;
 mod error;
+mod event_codec;
 mod event_sourced;
 mod failure;
 mod guard;
@@ -138,6 +139,7 @@ pub use entity::{
     Handles, Initial, ReplayError, Snapshots, ValueEntity,
 };
 pub use error::{Error, Result};
+pub use event_codec::EventCodec;
 pub use failure::Failure;
 pub use futures_util::Stream;
 pub use in_process::EntityConnection;

@@ -84,17 +84,17 @@ unserved!(ClientStreaming Streaming);
 pub fn takes_snapshots<E: EventSourcedEntity + Snapshots>() {}
 
 /// Applies a stored event if it is a `V`; `None` if it is of another type.
-pub fn replay<E: Handles<V>, V: Payload>(
+pub fn replay<E: Handles<V>, V: 'static>(
     state: &mut E,
     event: &Any,
     context: &EventContext<'_>,
 ) -> Option<Result<(), ReplayError>> {
-    let same = |event| event;
-    replay_older(state, event, context, E::type_url(), same)
+    let read = E::codec().read(event)?;
+    Some(apply(state, event, context, read))
 }
 
 /// Applies a stored event of an older type, if it is one of type `Old`; `None` if it is of another type.
-pub fn replay_older<E: Handles<New>, Old: Payload, New: Payload>(
+pub fn replay_older<E: Handles<New>, Old: Payload, New: 'static>(
     state: &mut E,
     event: &Any,
     context: &EventContext<'_>,
@@ -102,8 +102,18 @@ pub fn replay_older<E: Handles<New>, Old: Payload, New: Payload>(
     upcast: impl FnOnce(Old) -> New,
 ) -> Option<Result<(), ReplayError>> {
     let read = read_older(event, type_url, upcast)?;
-    let read = read.map_err(|error| undecodable(event, "event", error));
-    Some(read.map(|event| state.apply(event, context)))
+    Some(apply(state, event, context, read))
+}
+
+fn apply<E: Handles<V>, V: 'static>(
+    state: &mut E,
+    stored: &Any,
+    context: &EventContext<'_>,
+    read: Result<V, DecodeError>,
+) -> Result<(), ReplayError> {
+    let event = read.map_err(|error| undecodable(stored, "event", error))?;
+    state.apply(event, context);
+    Ok(())
 }
 
 /// Reads a value entity that is stored as a whole from an older type; `None` if what is stored is of another type.

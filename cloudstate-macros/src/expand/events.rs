@@ -59,17 +59,16 @@ pub(super) fn implementations(model: &Handlers) -> TokenStream {
         let args = handler.args.iter().map(argument);
         let handles = krate.at(event.span());
         let handles = quote_spanned!(event.span()=> #handles::Handles<#event>);
-        let payload = krate.at(event.span());
-        let payload = quote_spanned!(event.span()=> <#event as #payload::Payload>);
+        let codec = krate.at(event.span());
+        let codec = quote_spanned!(event.span()=> #codec::EventCodec::<#event>::new());
         quote! {
             #(#cfgs)*
             #[automatically_derived]
             #[allow(deprecated, reason = "a handler may be deprecated for other callers")]
             impl #impl_generics #handles for #self_type #bounds {
-                fn type_url() -> &'static #krate::__private::ByteString {
-                    static URL: ::std::sync::OnceLock<#krate::__private::ByteString> =
-                        ::std::sync::OnceLock::new();
-                    URL.get_or_init(#payload::type_url)
+                fn codec() -> &'static #krate::EventCodec<#event> {
+                    static CODEC: #krate::EventCodec<#event> = #codec;
+                    &CODEC
                 }
 
                 fn apply(&mut self, __event: #event, __context: &#krate::EventContext<'_>) {

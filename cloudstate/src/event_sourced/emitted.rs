@@ -4,7 +4,7 @@ use std::mem;
 
 use cloudstate_protocol::Any;
 
-use crate::{Context, EventContext, EventSourcedEntity, Handles, Payload, ReplayError};
+use crate::{Context, EventContext, EventSourcedEntity, Handles, ReplayError};
 
 /// The events that a command has emitted so far.
 #[derive(Debug, Default)]
@@ -24,15 +24,12 @@ impl<E: EventSourcedEntity> Context<E> {
         self.work_mut().sequence = sequence;
     }
 
-    pub(crate) fn emit_to_handler<V: Payload>(&mut self, event: V)
+    pub(crate) fn emit_to_handler<V: 'static>(&mut self, event: V)
     where
         E: Handles<V>,
     {
         let (state, entity_id, emitted) = self.parts();
-        emitted.events.push(Any {
-            type_url: E::type_url().clone(),
-            value: event.encode(),
-        });
+        emitted.events.push(E::codec().write(&event));
         emitted.sequence += 1;
         let context = EventContext {
             entity_id,

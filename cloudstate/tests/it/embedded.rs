@@ -56,19 +56,50 @@ impl Fragile {
     }
 }
 
+/// The same service again, by an entity that stores its state.
+mod value {
+    use cloudstate::prelude::*;
+
+    mod pb {
+        include!("../ui/shop.rs");
+    }
+
+    /// Does what the product's name says, too.
+    #[value_entity(service = pb::Cart, persistence_id = "fragile-value", register = false, json)]
+    #[derive(Default, serde::Serialize, serde::Deserialize)]
+    pub(super) struct FragileValue {
+        products: Vec<String>,
+    }
+
+    #[handlers]
+    impl FragileValue {
+        #[command_handler]
+        fn add_item(cart: &mut Context<Self>, item: pb::AddItem) -> Result<(), Failure> {
+            cart.products.push(item.product.clone());
+            ensure!(item.product != "fail", "added and failed");
+            assert!(!item.product.starts_with("panic"), "added and panicked");
+            Ok(())
+        }
+
+        #[command_handler]
+        fn get_cart(&self) -> pb::Contents {
+            pb::Contents {
+                products: self.products.clone(),
+            }
+        }
+    }
+}
+
 struct Service {
     proxy: Proxy,
 }
 
 impl Service {
-    async fn start(store: &str) -> Self {
+    async fn start(entities: Cloudstate, store: &str) -> Self {
         let flags = ["test", "--http-port=0", "--store", store];
         let matches = Settings::augment_args(Command::new("test")).get_matches_from(flags);
         let settings = Settings::from_arg_matches(&matches).unwrap();
-        let service = Cloudstate::new()
-            .register::<Fragile>()
-            .into_user_function()
-            .unwrap();
+        let service = entities.into_user_function().unwrap();
         let proxy = Proxy::start(Arc::new(service), &settings.proxy)
             .await
             .unwrap();
@@ -107,16 +138,31 @@ async fn post(address: SocketAddr, path: &str, body: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_that_goes_wrong_leaves_no_trace() {
+    let defect = "Unexpected entity failure";
+    no_trace(|| Cloudstate::new().register::<Fragile>(), defect).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_goes_wrong_leaves_no_trace_in_a_value() {
+    let defect = "Unexpected Value entity failure";
+    no_trace(
+        || Cloudstate::new().register::<value::FragileValue>(),
+        defect,
+    )
+    .await;
+}
+
+async fn no_trace(entities: impl Fn() -> Cloudstate, defect: &str) {
     let directory = tempfile::tempdir().unwrap();
     let store = directory.path().join("journal");
-    let service = Service::start(store.to_str().unwrap()).await;
+    let service = Service::start(entities(), store.to_str().unwrap()).await;
     assert_eq!(service.add("a", "tea").await, "200 {}");
     assert_eq!(service.add("a", "fail").await, "500 added and failed");
     for product in ["panic", "panic in the event handler"] {
         let answer = service.add("a", product).await;
         assert_eq!(
             answer,
-            r#"500 {"code":"UNKNOWN","message":"Unexpected entity failure"}"#
+            format!(r#"500 {{"code":"UNKNOWN","message":"{defect}"}}"#)
         );
     }
     assert_eq!(service.add("a", "pot").await, "200 {}");
@@ -124,15 +170,16 @@ async fn a_command_that_goes_wrong_leaves_no_trace() {
     assert_eq!(service.products("a").await, contents);
     service.proxy.stop().await.unwrap();
 
-    // Nor is there one in the journal.
-    let service = Service::start(store.to_str().unwrap()).await;
+    // Nor is there one in the store.
+    let service = Service::start(entities(), store.to_str().unwrap()).await;
     assert_eq!(service.products("a").await, contents);
     service.proxy.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn other_entities_and_waiting_commands_do_not_notice() {
-    let service = Service::start("memory").await;
+    let entities = Cloudstate::new().register::<Fragile>();
+    let service = Service::start(entities, "memory").await;
     let calls = (0..60).map(|number| {
         let (service, cart) = (&service, format!("cart-{}", number % 3));
         async move {

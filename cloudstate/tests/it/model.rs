@@ -1,14 +1,13 @@
 //! The event-sourced model of the TCK, implemented by hand: what the macros write, written out.
 
-use bytestring::ByteString;
 use cloudstate::{
-    Any, Context, Entity, EventContext, EventSourcedEntity, Failure, Forward, Handlers, Handles,
-    Payload, ReplayError, Reply, Rpc, Service, SideEffect, Snapshots,
+    Any, Context, Entity, EventCodec, EventContext, EventSourcedEntity, Failure, Forward, Handlers,
+    Handles, Payload, ReplayError, Reply, Rpc, Service, SideEffect, Snapshots,
     handler::{Handled, Incoming, unary},
     service::{Method, Unary},
 };
 use prost::{Message, Name};
-use std::{sync::LazyLock, time::Duration};
+use std::time::Duration;
 
 /// Declares a message of package `cloudstate.tck.model`.
 macro_rules! message {
@@ -163,9 +162,9 @@ impl Handlers for Model {
 }
 
 impl Handles<Persisted> for Model {
-    fn type_url() -> &'static ByteString {
-        static URL: LazyLock<ByteString> = LazyLock::new(<Persisted as Payload>::type_url);
-        &URL
+    fn codec() -> &'static EventCodec<Persisted> {
+        static CODEC: EventCodec<Persisted> = EventCodec::new();
+        &CODEC
     }
 
     fn apply(&mut self, event: Persisted, _context: &EventContext<'_>) {
