@@ -76,6 +76,15 @@ impl EntityStream {
         Ok(())
     }
 
+    /// The state of a live entity.
+    #[cfg(feature = "embedded")]
+    pub(crate) fn state(&self) -> Option<&dyn std::any::Any> {
+        match &self.phase {
+            Phase::Live(entity) => entity.get().map(|live| live.state()),
+            Phase::Opened | Phase::Ended => None,
+        }
+    }
+
     fn log(&self, failure: &Failure) {
         let (entity, id) = match &self.phase {
             Phase::Live(entity) => (entity.type_name(), entity.id().as_str()),

@@ -59,6 +59,7 @@
 //! |---|---|
 //! | what a command of an event-sourced entity leads to | [`EventSourcedTest`], [`EventSourcedOutcome`], [`Answer`] |
 //! | what a command of a value entity leads to | [`ValueEntityTest`], [`ValueEntityOutcome`], [`Answer`] |
+//! | what commands of a CRDT entity lead to, on several nodes | [`CrdtTest`], [`CrdtNode`], [`CrdtOutcome`] |
 //! | what a call of an action is answered | [`ActionTest`], [`Answer`], [`Answers`] |
 //! | that no history of commands can lose state | [`EventSourcedTest::assert_survives`] |
 //! | the whole service, from its port to its store | [`Service`] |
@@ -78,6 +79,8 @@
 mod action;
 mod answer;
 mod command;
+#[cfg(feature = "embedded")]
+mod crdt_entity;
 mod event_sourced;
 mod fixture;
 mod property;
@@ -89,6 +92,8 @@ mod value_entity;
 pub use action::{ActionTest, Answers};
 pub use answer::{Answer, Started};
 pub use command::Command;
+#[cfg(feature = "embedded")]
+pub use crdt_entity::{CrdtNode, CrdtOutcome, CrdtTest};
 pub use event_sourced::{EventSourcedOutcome, EventSourcedTest};
 #[cfg(feature = "embedded")]
 pub use service::{HttpAnswer, Service};

@@ -38,6 +38,10 @@ pub(crate) trait LiveEntity: Send {
         replies: &mut VecDeque<CrdtStreamOut>,
     ) -> Result<(), CrdtError>;
 
+    /// The state, whose type the test kit knows.
+    #[cfg(feature = "embedded")]
+    fn state(&self) -> &dyn std::any::Any;
+
     /// Runs a command, and tells the streams that were open before.
     fn handle(
         &mut self,
@@ -152,6 +156,11 @@ impl<E: Handlers + CrdtEntity> LiveEntity for Live<E> {
         }
         self.notify(replies);
         Ok(())
+    }
+
+    #[cfg(feature = "embedded")]
+    fn state(&self) -> &dyn std::any::Any {
+        &*self.context
     }
 
     fn handle(

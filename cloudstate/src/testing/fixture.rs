@@ -41,6 +41,7 @@ pub(super) fn defect(failure: &Failure) -> String {
 pub(super) fn defect_text(text: &str) -> String {
     text.strip_prefix("Unexpected failure: ")
         .or_else(|| text.strip_prefix("Value entity unexpected failure: "))
+        .or_else(|| text.strip_prefix("CRDT entity unexpected failure: "))
         .unwrap_or(text)
         .into()
 }

@@ -2,6 +2,7 @@
 //! network.
 
 mod commands;
+#[cfg(feature = "embedded")]
 mod embedded;
 mod errors;
 mod peer;

@@ -14,6 +14,8 @@ mod event_sourced;
 mod in_process;
 mod isolation;
 mod kit_action;
+#[cfg(feature = "embedded")]
+mod kit_crdt_entity;
 mod kit_event_sourced;
 #[cfg(feature = "embedded")]
 mod kit_service;
