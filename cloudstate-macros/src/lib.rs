@@ -85,8 +85,8 @@ pub fn action(options: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// One field of the struct is replicated: the one with `#[crdt]`, or the only one. Its type is one of `cloudstate::crdt`,
 /// such as `ORSet<String>`. Every node may change its own copy at the same time, through `&mut Context<Self>` in the
-/// command handlers; the copies agree again once the nodes have heard of each other. The state lives in the memory of the
-/// nodes. Other fields are this node's own: they are neither replicated nor brought back behind a command that failed.
+/// command handlers; the copies agree again once the nodes have heard of each other. Other fields are this node's own: they
+/// are neither replicated nor brought back behind a command that failed.
 ///
 /// The struct needs `Default`, which is the state until another node is known to have one, and an `impl` block with
 /// [`macro@handlers`]. A handler of an rpc that streams its responses returns a `Streamed`.

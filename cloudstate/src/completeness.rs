@@ -147,9 +147,17 @@ impl Message {
             .text(method.handler)
             .text("(context: &mut Context<Self>, request: ")
             .type_name(method.request)
-            .text(") -> Result<")
+            .text(if method.server_streaming {
+                ") -> Result<Streamed<Self, "
+            } else {
+                ") -> Result<"
+            })
             .type_name(method.response)
-            .text(", Failure> { .. }\n")
+            .text(if method.server_streaming {
+                ">, Failure> { .. }\n"
+            } else {
+                ", Failure> { .. }\n"
+            })
     }
 
     const fn missing_call(self, method: &Method, service: &str) -> Self {

@@ -48,7 +48,10 @@ impl<E: Entity> Context<E> {
         event.emit(self);
     }
 
-    /// Deletes the state: it is as before the first command, and nothing of it is stored.
+    /// Deletes the state: a value entity is as before the first command, and nothing of it is stored.
+    ///
+    /// A CRDT entity is deleted on all nodes, and what the command changed beside that is not sent. Here its state stays
+    /// to be read until the proxy closes the entity.
     ///
     /// If the handler fails afterwards, nothing is deleted.
     pub fn delete(&mut self)

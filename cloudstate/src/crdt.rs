@@ -63,12 +63,6 @@ use replicated::Replicated;
 /// A replicated data type: one of those in [this module](self).
 ///
 /// The list is closed, because the protocol has no other types.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a replicated data type",
-    label = "cannot be replicated",
-    note = "use a type of `cloudstate::crdt`: `GCounter`, `PNCounter`, `GSet`, `ORSet`, `LWWRegister`, `Flag`, `ORMap`, \
-            `LWWRegisterMap`, `PNCounterMap`, `Vote` or `AnyCrdt`"
-)]
 pub trait Crdt: Replicated {}
 
 #[diagnostic::do_not_recommend]

@@ -181,6 +181,7 @@ fn handle(entity: &mut Entity, command: Command, replies: &mut Replies) -> Resul
             );
             Err(failure(id, text))
         }
+        Err(Rejection::Replaced) => Err(replaced(id)),
     }
 }
 
@@ -192,7 +193,8 @@ fn cancel(
     check_recipient(entity, &cancelled.entity_id, cancelled.id)?;
     entity
         .run(|live| live.cancel(cancelled.id, replies))
-        .map_err(unexpected(cancelled.id))
+        .map_err(unexpected(cancelled.id))?
+        .map_err(|live::Replaced| replaced(cancelled.id))
 }
 
 fn check_recipient(entity: &Entity, recipient: &str, command_id: i64) -> Result<(), Failure> {
@@ -212,6 +214,12 @@ fn refusal(command_id: i64, description: String) -> CrdtStreamOut {
         }),
         ..CrdtReply::default()
     }))
+}
+
+fn replaced(command_id: i64) -> Failure {
+    let text = "The handler put another value in the place of the replicated one, or of one in a map: change it by its \
+                own operations, such as `clear`";
+    failure(command_id, text.into())
 }
 
 fn expected_init() -> Failure {

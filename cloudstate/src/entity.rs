@@ -13,7 +13,7 @@ use crate::{
     Context, DecodeError, EventCodec, EventContext, Payload, Service,
     crdt::Crdt,
     handler::{Handled, Incoming},
-    kind::{self, Kind},
+    kind::{self, Kind, Stored},
     part::Part,
     stored_form::StoredForm,
 };
@@ -256,7 +256,7 @@ impl<E: Handles<V>, V: 'static> EventOf<E> for V {
     note = "write `#[snapshot] fn save(&self) -> T` and `#[snapshot_handler] fn restore(&mut self, saved: T)` in the \
             `#[handlers]` block of `{Self}`, or remove `snapshot_every`"
 )]
-pub trait Snapshots: Entity {
+pub trait Snapshots: Entity<Kind: Stored> {
     /// The stored form of the state.
     type Snapshot: Payload;
 

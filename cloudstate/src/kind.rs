@@ -81,6 +81,17 @@ impl HandledBy<Value> for Unary {}
 impl HandledBy<Crdt> for Unary {}
 impl HandledBy<Crdt> for ServerStreaming {}
 
+/// A kind whose entities say how they are stored.
+#[diagnostic::on_unimplemented(
+    message = "an entity of kind `{Self}` has no snapshots",
+    label = "has `#[snapshot]` and `#[snapshot_handler]`",
+    note = "a CRDT entity is kept as the replicated value that it is: remove the two methods"
+)]
+pub trait Stored: Kind {}
+
+impl Stored for EventSourced {}
+impl Stored for Value {}
+
 /// Whether the handlers of a kind may answer nothing: what they return says if it [`Always`] is an answer.
 #[diagnostic::on_unimplemented(
     message = "an entity of this kind answers every command",

@@ -80,6 +80,7 @@
 //! | run a service | [`run`], [`Settings`] and the program's `--help` |
 //! | give entities something from outside | [`Cloudstate::register_with`] |
 //! | handle a command | [`Context`], [`Reply`], [`Failure`], [`SideEffect`], [`Forward`] |
+//! | replicate a state, and stream its changes | [`crdt_entity`], [`crdt`], [`Streamed`], [`WriteConsistency`] |
 //! | handle calls without a state, also streams | [`macro@action`], [`call_handler`], [`Incoming`], [`MaybeReply`] |
 //! | read what came beside a command | [`EntityId`], [`Metadata`], [`CloudEvent`] |
 //! | serve on a socket of your own | [`Cloudstate::into_user_function`], [`UserFunction::serve`] |

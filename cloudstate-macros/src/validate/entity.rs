@@ -28,7 +28,7 @@ pub(crate) fn entity(
         options.extern_service.as_ref(),
         errors,
     );
-    // Nothing is stored of a CRDT entity under the name of its struct.
+    // Where a CRDT entity is kept, it goes by its service, as with the protocol's other SDKs.
     let name = match (kind, &service) {
         (EntityKind::Crdt, Ok(Service { path, .. })) => {
             path.segments.last().map_or(&item.ident, |last| &last.ident)
@@ -63,7 +63,7 @@ fn of_its_kind(kind: EntityKind, options: &EntityOptions, errors: &mut Errors) {
         let why = match kind {
             EntityKind::EventSourced => None,
             EntityKind::Value => Some("stores its state with every command that changes it"),
-            EntityKind::Crdt => Some("is replicated, not stored"),
+            EntityKind::Crdt => Some("is kept as the replicated value that it is"),
         };
         if let Some(why) = why {
             let message = format!("{} {why}: remove `snapshot_every`", kind.noun());

@@ -98,6 +98,10 @@ impl<T: Payload, K: Payload> Replicated for AnyCrdt<T, K> {
         with_value!(self, value => value.whole())
     }
 
+    fn is_attached(&self) -> bool {
+        with_value!(self, value => value.is_attached())
+    }
+
     fn settle(&mut self) {
         with_value!(self, value => value.settle());
     }

@@ -93,6 +93,10 @@ impl<K: Payload> Replicated for PNCounterMap<K> {
         self.counters.whole()
     }
 
+    fn is_attached(&self) -> bool {
+        self.counters.is_attached()
+    }
+
     fn settle(&mut self) {
         self.counters.settle();
     }

@@ -17,6 +17,8 @@ use super::{CrdtError, CrdtType, replicated::Replicated};
 pub struct Flag {
     enabled: bool,
     pending: bool,
+    /// Whether the proxy has been told of this value, or has told of it. See [`Replicated::is_attached`].
+    attached: bool,
 }
 
 impl Flag {
@@ -50,7 +52,12 @@ impl Replicated for Flag {
         })
     }
 
+    fn is_attached(&self) -> bool {
+        self.attached
+    }
+
     fn settle(&mut self) {
+        self.attached = true;
         self.pending = false;
     }
 
@@ -70,6 +77,7 @@ impl Replicated for Flag {
     fn from_delta(delta: Delta) -> Result<Self, CrdtError> {
         let mut flag = Self::default();
         flag.apply(delta)?;
+        flag.attached = true;
         Ok(flag)
     }
 }

@@ -17,6 +17,8 @@ use super::{CrdtError, CrdtType, replicated::Replicated};
 pub struct GCounter {
     value: u64,
     pending: u64,
+    /// Whether the proxy has been told of this value, or has told of it. See [`Replicated::is_attached`].
+    attached: bool,
 }
 
 impl GCounter {
@@ -52,7 +54,12 @@ impl Replicated for GCounter {
         })
     }
 
+    fn is_attached(&self) -> bool {
+        self.attached
+    }
+
     fn settle(&mut self) {
+        self.attached = true;
         self.pending = 0;
     }
 
@@ -72,6 +79,7 @@ impl Replicated for GCounter {
     fn from_delta(delta: Delta) -> Result<Self, CrdtError> {
         let mut counter = Self::default();
         counter.apply(delta)?;
+        counter.attached = true;
         Ok(counter)
     }
 }

@@ -27,6 +27,8 @@ pub struct GSet<T> {
     elements: BTreeMap<Bytes, T>,
     /// Keys of the elements that the running command has added.
     pending: Vec<Bytes>,
+    /// Whether the proxy has been told of this value, or has told of it. See [`Replicated::is_attached`].
+    attached: bool,
 }
 
 impl<T: Payload> GSet<T> {
@@ -69,6 +71,7 @@ impl<T> Default for GSet<T> {
         Self {
             elements: BTreeMap::new(),
             pending: Vec::new(),
+            attached: false,
         }
     }
 }
@@ -102,7 +105,12 @@ impl<T: Payload> Replicated for GSet<T> {
         })
     }
 
+    fn is_attached(&self) -> bool {
+        self.attached
+    }
+
     fn settle(&mut self) {
+        self.attached = true;
         self.pending.clear();
     }
 
@@ -127,6 +135,7 @@ impl<T: Payload> Replicated for GSet<T> {
     fn from_delta(delta: Delta) -> Result<Self, CrdtError> {
         let mut set = Self::default();
         set.apply(delta)?;
+        set.attached = true;
         Ok(set)
     }
 }

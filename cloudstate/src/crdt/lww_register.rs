@@ -27,6 +27,8 @@ pub struct LWWRegister<T> {
     /// Clock of the pending write; the default one if nothing is pending.
     clock: Clock,
     pending: Pending<T>,
+    /// Whether the proxy has been told of this value, or has told of it. See [`Replicated::is_attached`].
+    attached: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -82,6 +84,7 @@ impl<T: Payload> LWWRegister<T> {
             written: Written::new(value),
             clock,
             pending: Pending::Created,
+            attached: false,
         }
     }
 
@@ -143,7 +146,12 @@ impl<T: Payload> Replicated for LWWRegister<T> {
         })
     }
 
+    fn is_attached(&self) -> bool {
+        self.attached
+    }
+
     fn settle(&mut self) {
+        self.attached = true;
         self.clock = Clock::Default;
         self.pending = Pending::Nothing;
     }
@@ -172,6 +180,7 @@ impl<T: Payload> Replicated for LWWRegister<T> {
             written: Written { value, encoded },
             clock: Clock::Default,
             pending: Pending::Nothing,
+            attached: true,
         })
     }
 }

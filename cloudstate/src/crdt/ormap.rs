@@ -32,6 +32,8 @@ use crate::Payload;
 pub struct ORMap<K, V> {
     entries: Entries<K, V>,
     pending: Pending<K, V>,
+    /// Whether the proxy has been told of this value, or has told of it. See [`Replicated::is_attached`].
+    attached: bool,
 }
 
 type Entries<K, V> = BTreeMap<Bytes, Entry<K, V>>;
@@ -184,6 +186,7 @@ impl<K, V> Default for ORMap<K, V> {
         Self {
             entries: BTreeMap::new(),
             pending: Pending::default(),
+            attached: false,
         }
     }
 }
@@ -248,7 +251,17 @@ impl<K: Payload, V: Crdt> Replicated for ORMap<K, V> {
         })
     }
 
+    fn is_attached(&self) -> bool {
+        let mut lent = self.pending.lent.iter();
+        let is_attached = |key| {
+            let entry: Option<&Entry<K, V>> = self.entries.get(key);
+            entry.is_none_or(|entry| entry.value.is_attached())
+        };
+        self.attached && lent.all(is_attached)
+    }
+
     fn settle(&mut self) {
+        self.attached = true;
         let Pending { added, lent, .. } = mem::take(&mut self.pending);
         for key in added.iter().chain(&lent) {
             if let Some(entry) = self.entries.get_mut(key) {
@@ -292,6 +305,7 @@ impl<K: Payload, V: Crdt> Replicated for ORMap<K, V> {
     fn from_delta(delta: Delta) -> Result<Self, CrdtError> {
         let mut map = Self::default();
         map.apply(delta)?;
+        map.attached = true;
         Ok(map)
     }
 }

@@ -31,6 +31,8 @@ use crate::Payload;
 pub struct ORSet<T> {
     elements: BTreeMap<Bytes, T>,
     pending: Pending<T>,
+    /// Whether the proxy has been told of this value, or has told of it. See [`Replicated::is_attached`].
+    attached: bool,
 }
 
 /// What the running command has changed.
@@ -125,6 +127,7 @@ impl<T> Default for ORSet<T> {
         Self {
             elements: BTreeMap::new(),
             pending: Pending::default(),
+            attached: false,
         }
     }
 }
@@ -179,7 +182,12 @@ impl<T: Payload> Replicated for ORSet<T> {
         })
     }
 
+    fn is_attached(&self) -> bool {
+        self.attached
+    }
+
     fn settle(&mut self) {
+        self.attached = true;
         self.pending = Pending::default();
     }
 
@@ -209,6 +217,7 @@ impl<T: Payload> Replicated for ORSet<T> {
     fn from_delta(delta: Delta) -> Result<Self, CrdtError> {
         let mut set = Self::default();
         set.apply(delta)?;
+        set.attached = true;
         Ok(set)
     }
 }

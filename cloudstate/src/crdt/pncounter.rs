@@ -20,6 +20,8 @@ use super::{CrdtError, CrdtType, replicated::Replicated};
 pub struct PNCounter {
     value: i64,
     pending: i64,
+    /// Whether the proxy has been told of this value, or has told of it. See [`Replicated::is_attached`].
+    attached: bool,
 }
 
 impl PNCounter {
@@ -57,7 +59,12 @@ impl Replicated for PNCounter {
         Delta::Pncounter(PnCounterDelta { change: self.value })
     }
 
+    fn is_attached(&self) -> bool {
+        self.attached
+    }
+
     fn settle(&mut self) {
+        self.attached = true;
         self.pending = 0;
     }
 
@@ -77,6 +84,7 @@ impl Replicated for PNCounter {
     fn from_delta(delta: Delta) -> Result<Self, CrdtError> {
         let mut counter = Self::default();
         counter.apply(delta)?;
+        counter.attached = true;
         Ok(counter)
     }
 }

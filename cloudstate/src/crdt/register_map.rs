@@ -98,6 +98,10 @@ impl<K: Payload, T: Payload> Replicated for LWWRegisterMap<K, T> {
         self.registers.whole()
     }
 
+    fn is_attached(&self) -> bool {
+        self.registers.is_attached()
+    }
+
     fn settle(&mut self) {
         self.registers.settle();
     }

@@ -9,12 +9,24 @@ use super::CrdtError;
 ///
 /// A change is *pending* until [`settle`](Self::settle) or [`roll_back`](Self::roll_back). A new value's content is
 /// pending too.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a replicated data type",
+    label = "cannot be replicated",
+    note = "use a type of `cloudstate::crdt`: `GCounter`, `PNCounter`, `GSet`, `ORSet`, `LWWRegister`, `Flag`, `ORMap`, \
+            `LWWRegisterMap`, `PNCounterMap`, `Vote` or `AnyCrdt`"
+)]
 pub trait Replicated: Sized {
     /// The pending change; `None` if there is none, or if what was done amounts to nothing.
     fn delta(&self) -> Option<Delta>;
 
     /// The value as a change of the empty value of its type; a vote's is this node's alone.
     fn whole(&self) -> Delta;
+
+    /// Whether it is a value that was settled, or came from a delta, and so are its parts that were there before.
+    ///
+    /// Otherwise somebody has put a new value in its place (`room.present = ORSet::default()`), which no delta can tell
+    /// the proxy and nothing can undo.
+    fn is_attached(&self) -> bool;
 
     /// Ends a command that succeeded: what was pending is known to the proxy now, or amounts to nothing.
     fn settle(&mut self);

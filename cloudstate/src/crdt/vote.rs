@@ -19,6 +19,8 @@ pub struct Vote {
     voters: u32,
     /// What the proxy knows.
     confirmed: Ballot,
+    /// Whether the proxy has been told of this value, or has told of it. See [`Replicated::is_attached`].
+    attached: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,6 +80,7 @@ impl Default for Vote {
             ballot: Ballot::default(),
             voters: 1,
             confirmed: Ballot::default(),
+            attached: false,
         }
     }
 }
@@ -100,7 +103,12 @@ impl Replicated for Vote {
         })
     }
 
+    fn is_attached(&self) -> bool {
+        self.attached
+    }
+
     fn settle(&mut self) {
+        self.attached = true;
         self.confirmed = self.ballot;
     }
 
@@ -124,6 +132,7 @@ impl Replicated for Vote {
     fn from_delta(delta: Delta) -> Result<Self, CrdtError> {
         let mut vote = Self::default();
         vote.apply(delta)?;
+        vote.attached = true;
         Ok(vote)
     }
 }

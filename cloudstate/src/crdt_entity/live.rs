@@ -50,7 +50,11 @@ pub(crate) trait LiveEntity: Send {
     ) -> Result<(), Rejection>;
 
     /// Ends the stream of a command whose caller has gone, and tells the others what that changed.
-    fn cancel(&mut self, command_id: i64, replies: &mut VecDeque<CrdtStreamOut>);
+    fn cancel(
+        &mut self,
+        command_id: i64,
+        replies: &mut VecDeque<CrdtStreamOut>,
+    ) -> Result<(), Replaced>;
 }
 
 /// A command, of which the entity's id and the type of the payload are known.
@@ -71,7 +75,12 @@ pub(crate) enum Rejection {
     Undecodable(DecodeError),
     /// The handler refused, and the state is as it was.
     Refused(Failure),
+    /// The handler put another value in the place of the replicated one.
+    Replaced,
 }
+
+/// The code of a stream put another value in the place of the replicated one.
+pub(crate) struct Replaced;
 
 /// Makes a live entity of which the proxy knows nothing.
 pub(crate) fn live<E: Handlers + CrdtEntity>(id: EntityId, mut state: E) -> Box<dyn LiveEntity> {
@@ -183,6 +192,9 @@ impl<E: Handlers + CrdtEntity> LiveEntity for Live<E> {
         let handled = E::handle(&mut self.context, Incoming { name, payload });
         let side_effects = self.context.take_effects();
         let work = self.context.work_mut().take();
+        if !self.crdt().is_attached() {
+            return Err(Rejection::Replaced);
+        }
         let client_action = match handled {
             Handled::Done(client_action) => client_action,
             Handled::Failed(failure) => {
@@ -214,7 +226,11 @@ impl<E: Handlers + CrdtEntity> LiveEntity for Live<E> {
         Ok(())
     }
 
-    fn cancel(&mut self, command_id: i64, replies: &mut VecDeque<CrdtStreamOut>) {
+    fn cancel(
+        &mut self,
+        command_id: i64,
+        replies: &mut VecDeque<CrdtStreamOut>,
+    ) -> Result<(), Replaced> {
         let mut response = CrdtStreamCancelledResponse {
             command_id,
             ..CrdtStreamCancelledResponse::default()
@@ -224,6 +240,9 @@ impl<E: Handlers + CrdtEntity> LiveEntity for Live<E> {
                 .begin(command_id, stream.command_name, stream.metadata.clone());
             if let Some(on_cancel) = stream.into_cancel() {
                 on_cancel(&mut self.context);
+                if !self.crdt().is_attached() {
+                    return Err(Replaced);
+                }
                 let work = self.context.work_mut().take();
                 response.side_effects = self.context.take_effects();
                 response.state_action = self.state_action(work.deleted, work.consistency);
@@ -234,5 +253,6 @@ impl<E: Handlers + CrdtEntity> LiveEntity for Live<E> {
         if has_changed {
             self.notify(replies);
         }
+        Ok(())
     }
 }

@@ -333,6 +333,26 @@ fn a_map_of_registers_writes_and_creates_by_a_clock() {
 }
 
 #[test]
+fn a_value_in_the_place_of_another_is_noticed() {
+    let mut stock = ORMap::<String, PNCounter>::default();
+    assert!(!stock.is_attached());
+    stock.get_or_default(s("a")).increment(5);
+    stock.settle();
+    assert!(stock.is_attached());
+    // A new entry is new in all its parts.
+    *stock.get_or_default(s("b")) = PNCounter::default();
+    assert!(stock.is_attached());
+    *stock.get_or_default(s("a")) = PNCounter::default();
+    assert!(!stock.is_attached());
+    let mut other = ORMap::<String, PNCounter>::from_delta(stock.whole()).unwrap();
+    assert!(other.is_attached());
+    other.get_or_default(s("a")).increment(1);
+    assert!(other.is_attached());
+    other = ORMap::default();
+    assert!(!other.is_attached());
+}
+
+#[test]
 fn an_update_of_a_missing_key_is_ignored() {
     let mut stock = PNCounterMap::<String>::default();
     let delta = OrMapDelta {

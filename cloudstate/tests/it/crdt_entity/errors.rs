@@ -8,7 +8,7 @@ use cloudstate::{
     },
 };
 
-use super::peer::{both_ways, failure_of, init, visit};
+use super::peer::{both_ways, failure_of, init, set, visit};
 
 #[tokio::test]
 async fn init_comes_first_once_and_for_a_crdt_entity() {
@@ -111,6 +111,25 @@ async fn a_garbled_command_is_refused_and_the_entity_goes_on() {
         assert!(failure_of(reply.client_action).1.contains("[Leave]"));
         assert_eq!(room.guests().await, ["ada"]);
         room.passivate().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn putting_another_value_in_the_place_of_the_replicated_one_is_noticed() {
+    both_ways(async |proxy| {
+        let text = "The handler put another value in the place of the replicated one, or of one in a map: change it by \
+                    its own operations, such as `clear`";
+        for words in ["replace", "+ada replace", "replace fail"] {
+            let mut room = proxy.start(None).await;
+            let command = room.command("Leave", visit(words));
+            room.send(In::Command(command)).await;
+            room.expect_breakdown(1, text).await;
+        }
+        let mut room = proxy.start(Some(set(false, &[], &["ada"]))).await;
+        room.enter("cancel=replace").await;
+        room.cancel(1).await;
+        room.expect_breakdown(1, text).await;
     })
     .await;
 }

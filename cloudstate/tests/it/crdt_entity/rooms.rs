@@ -36,6 +36,7 @@ impl Room {
                 "delete" => room.delete(),
                 "fail" => return Err(Failure::new("expected failure")),
                 "panic" => panic!("expected panic"),
+                "replace" => room.present = ORSet::default(),
                 "effect" => {
                     let effect = find(room.entity_id());
                     room.effect(effect);
@@ -83,6 +84,10 @@ impl Room {
             streamed = streamed.on_cancel(move |room: &mut Context<Self>| {
                 assert_eq!((room.entity_id(), room.command_name()), (&id, "Enter"));
                 assert!(change != "panic", "expected panic");
+                if change == "replace" {
+                    room.present = ORSet::default();
+                    return;
+                }
                 if change == "effect" {
                     room.effect(find(&id));
                 } else {

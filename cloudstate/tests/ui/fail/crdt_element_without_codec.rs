@@ -1,0 +1,22 @@
+use cloudstate::{crdt::ORSet, prelude::*};
+
+#[path = "../room.rs"]
+mod pb;
+
+struct Guest;
+
+#[crdt_entity(service = pb::Presence)]
+#[derive(Default)]
+struct Room {
+    present: ORSet<Guest>,
+}
+
+#[handlers(partial)]
+impl Room {
+    #[command_handler]
+    fn look(&self) -> pb::Guests {
+        pb::Guests::default()
+    }
+}
+
+fn main() {}

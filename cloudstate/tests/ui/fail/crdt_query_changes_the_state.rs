@@ -1,0 +1,21 @@
+use cloudstate::{crdt::ORSet, prelude::*};
+
+#[path = "../room.rs"]
+mod pb;
+
+#[crdt_entity(service = pb::Presence)]
+#[derive(Default)]
+struct Room {
+    present: ORSet<String>,
+}
+
+#[handlers(partial)]
+impl Room {
+    #[command_handler]
+    fn look(&self) -> pb::Guests {
+        self.present.clear();
+        pb::Guests::default()
+    }
+}
+
+fn main() {}

@@ -1,0 +1,20 @@
+use cloudstate::{crdt::ORSet, prelude::*};
+
+#[path = "../room.rs"]
+mod pb;
+
+#[crdt_entity(service = pb::Presence, snapshot_every = 100)]
+#[derive(Default)]
+struct Room {
+    present: ORSet<String>,
+}
+
+#[handlers(partial)]
+impl Room {
+    #[command_handler]
+    fn look(&self) -> pb::Guests {
+        pb::Guests::default()
+    }
+}
+
+fn main() {}

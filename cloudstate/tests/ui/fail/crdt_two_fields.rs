@@ -1,0 +1,23 @@
+use cloudstate::{crdt::ORSet, prelude::*};
+
+#[path = "../room.rs"]
+mod pb;
+
+#[crdt_entity(service = pb::Presence)]
+#[derive(Default)]
+struct Room {
+    #[crdt]
+    present: ORSet<String>,
+    #[crdt]
+    banned: ORSet<String>,
+}
+
+#[handlers(partial)]
+impl Room {
+    #[command_handler]
+    fn look(&self) -> pb::Guests {
+        pb::Guests::default()
+    }
+}
+
+fn main() {}
