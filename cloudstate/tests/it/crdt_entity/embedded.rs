@@ -95,3 +95,41 @@ async fn a_deleted_room_stays_deleted() {
         service.restart().await;
     }
 }
+
+/// On one thread everybody waits for everybody: a watcher that is cut off here was not slow.
+#[tokio::test]
+async fn many_watch_a_busy_room() {
+    const WATCHERS: usize = 20;
+    const CHANGES: usize = 150;
+    let service = Service::start(cloudstate()).await;
+    let mut watchers = Vec::new();
+    for _ in 0..WATCHERS {
+        let mut watcher = service
+            .stream(pb::Presence::Enter, visit(&format!("until={CHANGES}")))
+            .await
+            .unwrap();
+        assert_eq!(next(&mut watcher).await, [""; 0]);
+        watchers.push(tokio::spawn(async move {
+            let (mut heard, mut last) = (0, 0);
+            while let Some(guests) = watcher.message().await.unwrap() {
+                assert!(guests.names.len() > last, "each change is heard once");
+                last = guests.names.len();
+                heard += 1;
+            }
+            (heard, last)
+        }));
+    }
+    let changes = (0..CHANGES).map(|number| {
+        let leave = service.call(pb::Presence::Leave, visit(&format!("+{number}")));
+        async move { leave.await.map(drop) }
+    });
+    for result in futures_util::future::join_all(changes).await {
+        result.unwrap();
+    }
+    for watcher in watchers {
+        let heard = timeout(SOON, watcher)
+            .await
+            .expect("the last is heard soon");
+        assert_eq!(heard.unwrap(), (CHANGES, CHANGES));
+    }
+}
