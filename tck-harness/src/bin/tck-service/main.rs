@@ -3,6 +3,7 @@
 //! A service like any other: `CLOUDSTATE_ROLE=user-function` makes it serve a proxy, or the TCK, on `HOST` and `PORT`.
 
 mod action;
+mod crdt;
 mod event_log;
 mod event_sourced;
 mod value_entity;
