@@ -26,6 +26,7 @@ async fn the_model_services_pass() {
         "verifying model test: action: 34 passed, 0 failed, 0 skipped",
         "verifying model test: entity: 19 passed, 0 failed, 0 skipped",
         "verifying model test: event sourced entity: 21 passed, 0 failed, 0 skipped",
+        "verifying model test: CRDT entity: 82 passed, 0 failed, 0 skipped",
         "further: action: 6 passed, 0 failed, 0 skipped",
         "further: entity: 7 passed, 0 failed, 0 skipped",
         "further: event sourced entity: 5 passed, 0 failed, 0 skipped",

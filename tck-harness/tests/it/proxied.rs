@@ -3,6 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     sync::OnceLock,
+    time::Duration,
 };
 
 use end_to_end::cargo_build;
@@ -17,11 +18,8 @@ use tck_harness::{
 
 use crate::tck_service;
 
-/// The group of cases that the sidecar does not pass yet: it has no event log subscriptions.
-const NOT_YET: &str = "verifying proxy test: event log subscriptions";
-
-/// The sidecar, which is a program of another package.
-fn sidecar() -> &'static Path {
+/// The sidecar, which is a program of another package. The harness finds it beside itself.
+pub(crate) fn sidecar() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -34,7 +32,8 @@ async fn start(command: &str) -> (ServiceProcess, Runner, Result<ProxyProcess, S
     let sidecar = format!("exec '{}' --store memory", sidecar().display());
     let command = command.replace("{}", &sidecar);
     let (process, service) = ServiceProcess::start_program(tck_service()).await.unwrap();
-    let runner = Runner::new(&service);
+    // A busy machine may be slower than the TCK allows.
+    let runner = Runner::new(&service).patience(Duration::from_secs(30));
     let interception = Interception::bind("127.0.0.1:0", &service).await.unwrap();
     match ProxyProcess::start_command(&command, interception).await {
         Ok((proxy_process, proxy)) => (process, runner.through(&proxy), Ok(proxy_process)),
@@ -62,10 +61,8 @@ async fn test(command: &str, wanted: impl Fn(&Case) -> bool) -> (Report, String)
 
 #[tokio::test]
 async fn the_sidecar_passes() {
-    let (report, _) = test("{}", |case| case.group != NOT_YET).await;
-    let counts = report.counts();
-    assert_eq!(counts.failed, 0);
-    assert!(counts.passed >= 20, "{report}");
+    let (report, _) = test("{}", |_| true).await;
+    assert_eq!(report.to_string(), "30 passed, 0 failed, 0 skipped");
 }
 
 #[tokio::test]
