@@ -49,3 +49,40 @@ impl<W: Write> ProgressLine<W> {
         self.out.flush()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::ProgressLine;
+    use crate::{
+        case::Case,
+        failure::Failure,
+        runner::{CaseResult, Outcome, Progress},
+    };
+
+    #[test]
+    fn the_line_is_replaced_and_goes_at_the_end() {
+        let mut terminal = Vec::new();
+        let mut line = ProgressLine::new(&mut terminal, 2);
+        let failed = Outcome::Failed {
+            failure: Failure::new("wrong"),
+            conversation: Vec::new(),
+        };
+        for (name, outcome) in [("one", failed), ("two", Outcome::Passed)] {
+            let case = Case::new("group", name, &[], async |_| Ok(()));
+            line.progress(Progress::Started(&case)).unwrap();
+            let result = CaseResult {
+                group: "group",
+                name,
+                outcome,
+                duration: Duration::ZERO,
+            };
+            line.progress(Progress::Finished(&result)).unwrap();
+        }
+        assert_eq!(
+            String::from_utf8(terminal).unwrap(),
+            "\r\x1b[2K[1/2] one\r\x1b[2K[2/2, 1 failed] two\r\x1b[2K"
+        );
+    }
+}
