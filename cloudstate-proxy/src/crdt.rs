@@ -1,9 +1,9 @@
 //! CRDTs as the proxy keeps them: every replica may change its copy at any time, and copies that meet become equal.
 //!
 //! A user function knows only a plain value and exchanges deltas with its proxy ("Cloudstate protocol", `crdt.proto`).
-//! Behind the value is what makes merging safe: each change has a [dot](dot::Dot), a number among the changes of its
-//! replica, each part of the value knows the dots that put it there, and each copy knows which dots it has [seen](dot::Seen).
-//! A part that one copy has and the other has not was removed if the other has seen its dots, and is news if it has not.
+//! Behind the value is what makes merging safe: each change has a dot, which is a number among the changes of its replica,
+//! each part of the value knows the dots that put it there, and each copy knows which dots it has seen. A part that one
+//! copy has and the other has not was removed if the other has seen its dots, and is news if it has not.
 //!
 //! | module | what |
 //! |---|---|

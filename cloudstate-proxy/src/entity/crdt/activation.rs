@@ -17,7 +17,6 @@ use tokio::{
     task::coop::consume_budget,
     time::{Instant, Sleep, sleep_until},
 };
-
 use tonic::Code;
 
 use super::{
@@ -60,13 +59,13 @@ pub(super) struct Activation<'a> {
     /// Streamed commands whose clients have gone away and of which the user function has been told, until it answers.
     pub(super) cancelled: BTreeMap<i64, Cancelled>,
     /// When the user function deleted the entity. Its stream has been half-closed since.
-    pub(super) deleted: Option<Instant>,
+    deleted: Option<Instant>,
     /// The process is stopping: what is in progress is finished, and nobody listens any more.
     stopping: bool,
     /// What the user function is to be told that it did wrong.
     pub(super) complaint: Option<String>,
     /// Due when something has taken too long, or the entity is idle; or earlier.
-    pub(super) timer: Pin<Box<Sleep>>,
+    timer: Pin<Box<Sleep>>,
 }
 
 /// A command that the user function has been given.
@@ -74,14 +73,14 @@ pub(super) struct Running {
     pub(super) respond: Respond,
     /// Whether the response is a stream.
     pub(super) streamed: bool,
-    pub(super) since: Instant,
+    since: Instant,
 }
 
 /// A cancellation that the user function has been told of.
 pub(super) struct Cancelled {
     /// Where its side effects go.
     pub(super) lost: Lost,
-    pub(super) since: Instant,
+    since: Instant,
 }
 
 impl<'a> Activation<'a> {
