@@ -20,11 +20,20 @@ const PAGES: &[(&str, &str)] = &[
     ("persistence_id_", "entities"),
     ("passivate_after_", "entities"),
     ("init_", "entities"),
+    ("value_entity_rpc_", "services-and-rpcs"),
+    ("value_entity_service_", "services-and-rpcs"),
+    ("value_entity_changed_", "handlers"),
+    ("value_entity_emits", "events-and-snapshots"),
+    ("value_entity_handles_", "events-and-snapshots"),
+    ("value_entity_json_", "events-and-snapshots"),
+    ("value_entity_stored_", "events-and-snapshots"),
+    ("value_entity_without_", "events-and-snapshots"),
     ("value_", "entities"),
     ("service_", "services-and-rpcs"),
     ("two_services", "services-and-rpcs"),
     ("two_entities_", "services-and-rpcs"),
     ("rpc_", "services-and-rpcs"),
+    ("block", "handlers"),
     ("handler", "handlers"),
     ("attributes_", "handlers"),
     ("two_attributes_", "handlers"),
@@ -44,7 +53,8 @@ const PAGES: &[(&str, &str)] = &[
     ("crdt_", "crdts"),
     ("streamed_", "crdts"),
     ("action_", "actions"),
-    ("call_", "actions"),
+    ("call", "actions"),
+    ("commands_of_an_action", "actions"),
     ("incoming_", "actions"),
 ];
 
@@ -56,31 +66,50 @@ fn page_of(case: &str) -> &'static str {
     }
 }
 
-/// What the compiler says, without where: messages, labels, notes and help.
+/// What the compiler says, without where: messages, and the notes and help that say what to write.
 fn said(stderr: &str) -> String {
+    const BESIDE_THE_POINT: [&str; 5] = [
+        "note: this error originates",
+        "help: the trait `",
+        "help: the following other types implement",
+        "note: required for",
+        "note: required by",
+    ];
     let mut said = String::new();
     let mut in_note = false;
     for line in stderr.lines() {
         let text = line.trim_start();
-        let starts_note = text.starts_with("= note:") || text.starts_with("= help:");
-        let is_message = line.starts_with("error") || line.starts_with("help:");
+        let text = text.strip_prefix("= ").unwrap_or(text);
+        let is_message = line.starts_with("error");
+        let is_note = text.starts_with("note:") || text.starts_with("help:");
         let goes_on = in_note && line.starts_with("           ");
-        if is_message || starts_note || goes_on {
-            let indent = if is_message { "" } else { "  " };
-            let text = text.strip_prefix("= ").unwrap_or(text);
-            let text = if goes_on { format!("      {text}") } else { text.to_owned() };
-            said += &format!("{indent}{text}\n");
+        let counts = !BESIDE_THE_POINT.iter().any(|about| text.starts_with(about));
+        if is_message {
+            said += &format!("{text}\n");
+        } else if is_note && counts {
+            said += &format!("  {text}\n");
+        } else if goes_on {
+            said += &format!("        {text}\n");
         }
-        in_note = starts_note || goes_on;
+        in_note = is_note && counts || goes_on;
     }
     said
 }
 
+/// The case's name as a sentence.
+fn title(case: &str) -> String {
+    let words = case.replace('_', " ").replace("crdt", "CRDT");
+    let (first, rest) = words.split_at(1);
+    format!("{}{rest}", first.to_ascii_uppercase())
+}
+
 fn entry(case: &str, stderr: &str) -> String {
-    let mut title = case.replace('_', " ");
-    title[..1].make_ascii_uppercase();
+    let title = title(case);
     let code = format!("../../cloudstate/tests/ui/fail/{case}.rs");
-    format!("\n### {title}\n\n[The code]({code}).\n\n```text\n{}```\n", said(stderr))
+    format!(
+        "\n### {title}\n\n[The code]({code}).\n\n```text\n{}```\n",
+        said(stderr)
+    )
 }
 
 #[test]
@@ -90,7 +119,10 @@ fn every_case_is_on_its_page() {
     let mut cases: Vec<PathBuf> = fs::read_dir(root.join("tests/ui/fail"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "stderr"))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "stderr")
+        })
         .collect();
     cases.sort();
     for path in cases {
