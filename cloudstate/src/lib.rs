@@ -83,6 +83,8 @@
 //! | replicate a state, and stream its changes | [`crdt_entity`], [`crdt`], [`Streamed`], [`WriteConsistency`] |
 //! | handle calls without a state, also streams | [`macro@action`], [`call_handler`], [`Incoming`], [`MaybeReply`] |
 //! | read what came beside a command | [`EntityId`], [`Metadata`], [`CloudEvent`] |
+//! | store something, and read what older versions stored | [`Payload`], [`macro@Json`], [`macro@upcaster`] |
+//! | test a service and its entities | [`testing`] |
 //! | serve on a socket of your own | [`Cloudstate::into_user_function`], [`UserFunction::serve`] |
 //!
 //! # Features

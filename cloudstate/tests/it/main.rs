@@ -18,6 +18,8 @@ mod kit_action;
 mod kit_crdt_entity;
 mod kit_event_sourced;
 #[cfg(feature = "embedded")]
+mod kit_guide;
+#[cfg(feature = "embedded")]
 mod kit_service;
 mod kit_value_entity;
 mod model;
