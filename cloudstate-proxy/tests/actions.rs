@@ -15,3 +15,5 @@ mod grpc;
 mod http;
 #[path = "proto/pool.rs"]
 mod pool;
+#[path = "actions/server.rs"]
+mod server;

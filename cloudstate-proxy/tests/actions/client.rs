@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use clap::Parser;
-use cloudstate_proxy::{Proxy, Settings};
+use cloudstate_proxy::{
+    Proxy, Settings,
+    user_function::{UserFunction, remote::RemoteUserFunction},
+};
 use futures_util::{Stream, StreamExt};
 use http::uri::PathAndQuery;
 use tokio::{
@@ -18,7 +21,10 @@ use tonic::{
 };
 use tonic_prost::ProstCodec;
 
-use crate::function::{Actions, Seen, text_of};
+use crate::{
+    function::{Actions, Seen, text_of},
+    server,
+};
 
 /// How long a test waits for something that should happen at once.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
@@ -48,18 +54,33 @@ pub(crate) struct Bench {
 pub(crate) struct Client(Channel);
 
 impl Bench {
+    /// The user function is in the process of the proxy.
     pub(crate) async fn new() -> Self {
+        let (function, seen) = Actions::new();
+        Self::with(Arc::clone(&function) as _, function, seen).await
+    }
+
+    /// The proxy dials the user function.
+    pub(crate) async fn remote() -> Self {
+        let (function, seen) = Actions::new();
+        let port = server::serve(Arc::clone(&function)).await;
+        let remote = RemoteUserFunction::new("127.0.0.1", port, 1 << 20, false).unwrap();
+        Self::with(Arc::new(remote), function, seen).await
+    }
+
+    async fn with(
+        user_function: Arc<dyn UserFunction>,
+        function: Arc<Actions>,
+        seen: mpsc::UnboundedReceiver<Seen>,
+    ) -> Self {
         let flags = [
             "test",
             "--http-host=127.0.0.1",
             "--http-port=0",
             "--store=memory",
         ];
-        let (function, seen) = Actions::new();
         let settings = Arguments::parse_from(flags).settings;
-        let proxy = Proxy::start(Arc::clone(&function) as _, &settings)
-            .await
-            .unwrap();
+        let proxy = Proxy::start(user_function, &settings).await.unwrap();
         let address = format!("http://{}", proxy.address());
         let channel = Endpoint::from_shared(address).unwrap().connect_lazy();
         Self {
@@ -81,6 +102,14 @@ impl Bench {
         let mut answer = String::new();
         connection.read_to_string(&mut answer).await.unwrap();
         answer
+    }
+
+    /// A connection on which an HTTP/1.1 request has been sent.
+    pub(crate) async fn open(&self, head: &str) -> TcpStream {
+        let mut connection = TcpStream::connect(self.proxy.address()).await.unwrap();
+        let request = format!("{head}\r\nhost: localhost\r\n\r\n");
+        connection.write_all(request.as_bytes()).await.unwrap();
+        connection
     }
 
     pub(crate) async fn next(&mut self) -> Seen {

@@ -1,5 +1,7 @@
 //! Over HTTP/JSON.
 
+use tokio::io::AsyncReadExt;
+
 use crate::client::Bench;
 
 #[tokio::test]
@@ -90,4 +92,18 @@ async fn a_probe_of_knative_is_answered_where_nothing_else_is() {
         .http("GET /out/a HTTP/1.1\r\nk-network-probe: other", "")
         .await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_cancels_its_call() {
+    let mut bench = Bench::new().await;
+    let head = "GET /out/a,wait HTTP/1.1\r\naccept: text/event-stream";
+    let mut connection = bench.open(head).await;
+    let mut read = Vec::new();
+    while !read.ends_with(b"data: {\"text\":\"a\"}\n\n\r\n") {
+        read.push(connection.read_u8().await.unwrap());
+    }
+    bench.expect(&["Out a,wait"]).await;
+    drop(connection);
+    bench.expect(&["dropped"]).await;
 }
