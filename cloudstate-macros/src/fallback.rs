@@ -24,6 +24,10 @@ pub(crate) fn handlers(model: &Handlers, errors: &Errors) -> TokenStream {
     } = model;
     let (impl_generics, _, bounds) = model.generics.split_for_impl();
     let errors = errors.to_tokens();
+    if model.is_action && matches!(model.place, Place::Part { .. }) {
+        // The other block, which is the whole, has the implementation.
+        return errors;
+    }
     if model.is_action {
         return quote! {
             #errors

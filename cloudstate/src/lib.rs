@@ -69,6 +69,7 @@
 //! - A reply leaves only when the events of its command are on disk.
 //! - An entity runs one command at a time. There is at most one live instance of it per store.
 //! - A command that fails leaves nothing behind: its events, effects and forwards are dropped, and the state is as it was.
+//! - A handler of an action runs as fast as its caller takes the answers, and no longer than the caller waits for them.
 //! - A panic in a handler fails its own entity, which is then loaded again from what is stored, and nothing else.
 //! - The state from a snapshot and the events after it is the state from all events, as long as event handlers depend on
 //!   nothing but state and event. A clock, a random number or a price list belongs into a command handler.

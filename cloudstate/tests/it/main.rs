@@ -27,5 +27,6 @@ mod properties;
 mod protocol_errors;
 mod registration;
 #[cfg(feature = "embedded")]
+mod replies;
 mod schema_evolution;
 mod value_entity;
