@@ -4,6 +4,7 @@
     reason = "a test's way to fail; clippy knows only the functions that carry #[test]"
 )]
 
+mod meddler;
 mod model_service;
 mod own_services;
 mod process;

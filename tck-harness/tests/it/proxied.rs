@@ -16,7 +16,13 @@ use tck_harness::{
     runner::Runner,
 };
 
-use crate::tck_service;
+use crate::{
+    meddler::{
+        Fault::{self, *},
+        Meddler,
+    },
+    tck_service,
+};
 
 /// The sidecar, which is a program of another package. The harness finds it beside itself.
 pub(crate) fn sidecar() -> &'static Path {
@@ -72,6 +78,92 @@ async fn what_a_proxy_adds_to_commands_is_noticed() {
     assert_eq!(report.counts().passed, 0);
     assert!(text.contains("the proxy's message is not the expected one"));
     assert!(text.contains("+   metadata:"));
+}
+
+/// A fault, a case that must notice it, and what that case tells of it.
+const FAULTS: &[(Fault, &str, &str, &str)] = &[
+    (
+        BareTypeUrl,
+        "verifying proxy test: event sourced entity",
+        "verify state changes",
+        r#"+   payload: "cloudstate.tck.model.Request""#,
+    ),
+    (
+        CallsBesides,
+        "verifying proxy test: action",
+        "verify unary command processing",
+        "/cloudstate.action.ActionProtocol/handleUnary",
+    ),
+    (
+        EchoesDeltas,
+        "verifying proxy test: CRDT entity",
+        "verify forwards and side effects",
+        "+ delta:",
+    ),
+    (
+        InitWithoutState,
+        "verifying proxy test: entity",
+        "verify state changes",
+        "-   state: {}",
+    ),
+    (
+        NeverEnds,
+        "verifying proxy test: event sourced entity",
+        "verify passivation timeout",
+        "the proxy was to complete the stream of the call to the service",
+    ),
+    (
+        SupportsLess,
+        "verifying discovery protocol",
+        "verify proxy info and entity discovery",
+        "are not the four kinds",
+    ),
+    (
+        SwallowsCancellations,
+        "verifying proxy test: CRDT entity",
+        "verify streamed responses for connection tracking",
+        "no message within 1s",
+    ),
+];
+
+#[tokio::test]
+async fn every_fault_of_a_proxy_is_told() {
+    for &(fault, group, case, told) in FAULTS {
+        let (process, service) = ServiceProcess::start_program(tck_service()).await.unwrap();
+        let interception = Interception::bind("127.0.0.1:0", &service).await.unwrap();
+        let meddler = Meddler::start(interception.address(), fault).await;
+        let command = format!(
+            "exec '{}' --store memory --user-function-port {}",
+            sidecar().display(),
+            meddler.port()
+        );
+        let started = ProxyProcess::start_command(&command, interception).await;
+        let (proxy_process, proxy) = started.unwrap();
+        let mut runner = Runner::new(&service).through(&proxy);
+        if matches!(fault, NeverEnds | SwallowsCancellations) {
+            // The harness must give up, as soon as it is sure.
+            runner = runner.patience(Duration::from_secs(1));
+        }
+        let mut cases = cases::of(Half::Proxy);
+        cases.retain(|one| one.group == group && one.name == case);
+        let mut text = Vec::new();
+        let mut printer = Printer::new(&mut text, false);
+        let report = runner
+            .run(&cases, |progress| printer.progress(progress).unwrap())
+            .await;
+        let text = String::from_utf8(text).unwrap();
+        assert_eq!(
+            report.counts().failed,
+            1,
+            "{fault:?} is not noticed: {text}"
+        );
+        assert!(
+            text.contains(told),
+            "{fault:?} is not told as {told:?}: {text}"
+        );
+        proxy_process.stop().await;
+        process.stop().await;
+    }
 }
 
 #[tokio::test]
