@@ -4,5 +4,7 @@ mod cluster;
 mod exchange;
 mod node;
 mod operation;
+#[cfg(feature = "embedded")]
+mod proxy;
 mod rules;
 mod value;

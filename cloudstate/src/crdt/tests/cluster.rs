@@ -13,10 +13,10 @@ use super::{
 };
 use crate::crdt::{AnyCrdt, CrdtType, replicated::Replicated};
 
-const NODES: usize = 3;
+pub(super) const NODES: usize = 3;
 
 #[derive(Clone, Debug)]
-enum Event {
+pub(super) enum Event {
     Command {
         node: usize,
         operations: Vec<Operation>,
@@ -30,7 +30,7 @@ enum Event {
     Passivation { node: usize },
 }
 
-fn events(crdt_type: CrdtType) -> impl Strategy<Value = Vec<Event>> {
+pub(super) fn events(crdt_type: CrdtType) -> impl Strategy<Value = Vec<Event>> {
     let command = (0..NODES, command(crdt_type), prop::bool::weighted(0.25)).prop_map(
         |(node, operations, fails)| Event::Command {
             node,
@@ -144,7 +144,7 @@ fn gossip(replicas: &mut [Replica], from: usize, to: usize) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
 
     #[test]
     fn nodes_agree_once_they_have_heard_of_each_other(
