@@ -1,7 +1,7 @@
-//! A store that fails when a test says so.
+//! A store that fails, or takes its time, when a test says so.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex,
     atomic::{AtomicUsize, Ordering},
 };
 
@@ -9,20 +9,37 @@ use cloudstate_proxy::store::{
     Append, Commit, EntityRef, JournalEntry, MemoryStore, Put, Store, StoreError, StoredEvent,
     StoredSnapshot, StoredValue,
 };
-use futures_util::future::BoxFuture;
-use tokio::sync::watch;
+use futures_util::{FutureExt, future::BoxFuture};
+use tokio::sync::{oneshot, watch};
 
 /// Refuses as many writes as it is told to.
 #[derive(Debug, Default)]
 pub(crate) struct Unreliable {
     inner: MemoryStore,
     failing: AtomicUsize,
+    /// Writes that are not durable yet, while there are such.
+    held: Mutex<Option<Vec<Held>>>,
 }
+
+type Held = (oneshot::Sender<Written>, Written);
+type Written = Result<u64, StoreError>;
 
 impl Unreliable {
     /// Refuses the next writes, so many of them.
     pub(crate) fn fail(&self, count: usize) {
         self.failing.store(count, Ordering::Relaxed);
+    }
+
+    /// From now on, nothing is durable before it is released.
+    pub(crate) fn hold(&self) {
+        *self.held.lock().unwrap() = Some(Vec::new());
+    }
+
+    /// What was held, and everything else, is durable.
+    pub(crate) fn release(&self) {
+        for (respond, written) in self.held.lock().unwrap().take().unwrap_or_default() {
+            let _ = respond.send(written);
+        }
     }
 
     fn write(&self, write: impl FnOnce(&MemoryStore) -> Commit) -> Commit {
@@ -35,8 +52,21 @@ impl Unreliable {
             Ok(_) => Commit::ready(Err(StoreError::Unavailable {
                 reason: "the disk is full".into(),
             })),
-            Err(_) => write(&self.inner),
+            Err(_) => self.perhaps_hold(write(&self.inner)),
         }
+    }
+}
+
+impl Unreliable {
+    fn perhaps_hold(&self, commit: Commit) -> Commit {
+        let mut held = self.held.lock().unwrap();
+        let Some(held) = &mut *held else {
+            return commit;
+        };
+        let (respond, released) = oneshot::channel();
+        let written = commit.now_or_never().expect("memory is written at once");
+        held.push((respond, written));
+        Commit::waiting(released)
     }
 }
 

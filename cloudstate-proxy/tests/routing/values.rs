@@ -344,3 +344,25 @@ async fn concurrent_changes_are_stored_in_the_order_of_their_replies() {
     }
     assert_eq!(bench.say("get").await.unwrap(), "99");
 }
+
+#[tokio::test]
+async fn the_next_command_runs_while_a_value_is_stored_and_nobody_hears_of_it_before() {
+    let store = Arc::new(Unreliable::default());
+    let mut bench = Bench::new(60_000, Arc::clone(&store) as _);
+    bench.say("get").await.unwrap();
+    store.hold();
+    let (router, other) = (bench.router.clone(), bench.router.clone());
+    let set = tokio::spawn(async move { call(&router, "a", "set one").await });
+    bench
+        .expect(&["init a \"\"", "command 1 get", "command 2 set one"])
+        .await;
+    let get = tokio::spawn(async move { call(&other, "a", "get").await });
+    // It has run, and what it has seen is not durable.
+    bench.expect(&["command 3 get"]).await;
+    // Another entity is not held up, and by the time it has answered, this one could have.
+    assert_eq!(call(&bench.router, "b", "get").await.unwrap(), "");
+    assert!(!set.is_finished() && !get.is_finished());
+    store.release();
+    assert_eq!(set.await.unwrap().unwrap(), "one");
+    assert_eq!(get.await.unwrap().unwrap(), "one");
+}
