@@ -1,6 +1,7 @@
 //! Cases that the Cloudstate TCK does not have: the same models, used in ways that a busy proxy uses them.
 
 mod action;
+mod crdt;
 mod event_log;
 mod event_sourced;
 mod value_entity;
@@ -15,6 +16,7 @@ pub(super) fn all() -> Vec<Case> {
     let mut cases = action::cases();
     cases.extend(value_entity::cases());
     cases.extend(event_sourced::cases());
+    cases.extend(crdt::cases());
     cases.extend(event_log::cases());
     cases
 }

@@ -37,6 +37,7 @@ pub(crate) enum Fault {
     /// Sends elements that were there before.
     EverythingAdded,
     FailsTheStream,
+    FailureKeepsChange,
     FlagIsCleared,
     FlagIsEnabledAgain,
     ForwardDropsUpdate,

@@ -8,6 +8,7 @@ use crate::model_service::{
     },
 };
 
+const FURTHER: &str = "further: CRDT entity";
 const GROUP: &str = "verifying model test: CRDT entity";
 
 #[tokio::test]
@@ -247,6 +248,39 @@ async fn every_fault_is_told() {
     ];
     super::every_fault_is_told(
         GROUP,
+        faults.map(|(fault, case, told)| (Crdt { fault: Some(fault) }, case, told)),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn further_cases_pass_and_fail_too() {
+    let (report, _) = super::test(Crdt { fault: None }, FURTHER, "").await;
+    assert_eq!(report.to_string(), "4 passed, 0 failed, 0 skipped");
+    let faults = [
+        (
+            FailureKeepsChange,
+            "a failure takes back what was added to a counter",
+            "+             value: 6",
+        ),
+        (
+            FailureKeepsChange,
+            "a failure takes back what became of a set",
+            r#"elements: "c""#,
+        ),
+        (
+            NoCreationDelta,
+            "a register that is new survives a failure",
+            "-   state_action:",
+        ),
+        (
+            StreamsToNobody,
+            "a failure tells nobody of a change",
+            "no message within",
+        ),
+    ];
+    super::every_fault_is_told(
+        FURTHER,
         faults.map(|(fault, case, told)| (Crdt { fault: Some(fault) }, case, told)),
     )
     .await;

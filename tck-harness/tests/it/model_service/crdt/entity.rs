@@ -115,8 +115,12 @@ impl Entity {
     fn process(&mut self, command: &Command) -> Vec<Out> {
         let request = Request::decode(command.payload.clone().unwrap().value).unwrap();
         let mut outcome = Outcome::default();
+        let before = self.crdt.clone();
         for action in request.actions {
             if let Err(description) = self.act(action, &mut outcome) {
+                if !self.has(Fault::FailureKeepsChange) {
+                    self.crdt = before;
+                }
                 let stream = self.has(Fault::FailsTheStream);
                 let failure = Failure {
                     command_id: command.id,
