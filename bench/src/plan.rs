@@ -102,9 +102,17 @@ impl Bench {
             Some(cart) => cart
                 .canonicalize()
                 .map_err(Error::io(format!("find {}", cart.display())))?,
-            None => program::shopping_cart(&self.benchmark)?,
+            None => program::build(program::SHOPPING_CART, &self.benchmark)?,
         };
         Ok(self.cart.get_or_init(|| cart))
+    }
+
+    /// The cart as a value entity. It is built.
+    ///
+    /// # Errors
+    /// It does not compile.
+    pub fn value_cart(&self) -> Result<PathBuf, Error> {
+        program::build(program::VALUE_ENTITY, &self.benchmark)
     }
 
     /// Where journals and logs of this run are.

@@ -11,22 +11,41 @@ use serde_json::Value;
 
 use crate::Error;
 
-/// The example that is measured.
-const PACKAGE: &str = "shopping-cart";
+/// An example that is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Example {
+    package: &'static str,
+    name: &'static str,
+}
 
-/// Builds the shopping cart in the profile that `benchmark`, a program in cargo's target directory, was built in.
+/// The shopping cart, event-sourced.
+pub const SHOPPING_CART: Example = Example {
+    package: "shopping-cart",
+    name: "shopping-cart",
+};
+
+/// The same service as a value entity.
+pub const VALUE_ENTITY: Example = Example {
+    package: "topics",
+    name: "value-entity",
+};
+
+/// Builds an example in the profile that `benchmark`, a program in cargo's target directory, was built in.
 ///
 /// Returns where cargo put it. It takes minutes the first time, and next to nothing when it is current.
 ///
 /// # Errors
 /// It does not compile; cargo has said why on stderr.
-pub fn shopping_cart(benchmark: &Path) -> Result<PathBuf, Error> {
+pub fn build(example: Example, benchmark: &Path) -> Result<PathBuf, Error> {
+    let Example { package, name } = example;
     let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let built = Command::new(cargo)
         .args([
             "build",
             "--package",
-            PACKAGE,
+            package,
+            "--bin",
+            name,
             "--profile",
             profile(benchmark),
         ])
@@ -34,16 +53,14 @@ pub fn shopping_cart(benchmark: &Path) -> Result<PathBuf, Error> {
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stderr(Stdio::inherit())
         .output()
-        .map_err(Error::io("run cargo to build the shopping cart"))?;
+        .map_err(Error::io(format!("run cargo to build {name}")))?;
     if !built.status.success() {
-        return Err(Error::Build(
-            "the shopping cart does not compile".to_owned(),
-        ));
+        return Err(Error::Build(format!("{name} does not compile")));
     }
     String::from_utf8_lossy(&built.stdout)
         .lines()
-        .find_map(executable)
-        .ok_or_else(|| Error::Build(format!("cargo built no program called {PACKAGE}")))
+        .find_map(|message| executable(message, name))
+        .ok_or_else(|| Error::Build(format!("cargo built no program called {name}")))
 }
 
 /// The name for `--profile`; `dev` is the one whose directory has another name.
@@ -56,9 +73,9 @@ fn profile(benchmark: &Path) -> &str {
 }
 
 /// The program in one of cargo's messages, if that is what the message is about.
-fn executable(message: &str) -> Option<PathBuf> {
+fn executable(message: &str, name: &str) -> Option<PathBuf> {
     let message: Value = serde_json::from_str(message).ok()?;
-    let ours = message["reason"] == "compiler-artifact" && message["target"]["name"] == PACKAGE;
+    let ours = message["reason"] == "compiler-artifact" && message["target"]["name"] == name;
     Some(message["executable"].as_str().filter(|_| ours)?.into())
 }
 
@@ -82,14 +99,14 @@ mod tests {
     fn cargo_says_where_the_program_is() {
         let artifact = r#"{"reason":"compiler-artifact","target":{"name":"shopping-cart"},"executable":"/t/shopping-cart"}"#;
         assert_eq!(
-            executable(artifact),
+            executable(artifact, "shopping-cart"),
             Some(PathBuf::from("/t/shopping-cart"))
         );
         let library =
             r#"{"reason":"compiler-artifact","target":{"name":"shopping-cart"},"executable":null}"#;
-        assert_eq!(executable(library), None);
+        assert_eq!(executable(library, "shopping-cart"), None);
         let other = r#"{"reason":"compiler-artifact","target":{"name":"build-script"},"executable":"/t/b"}"#;
-        assert_eq!(executable(other), None);
-        assert_eq!(executable("not json"), None);
+        assert_eq!(executable(other, "shopping-cart"), None);
+        assert_eq!(executable("not json", "shopping-cart"), None);
     }
 }

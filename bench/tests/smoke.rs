@@ -143,6 +143,9 @@ fn live_entities_are_measured() {
             "event sourced, 50 stay",
             "event sourced, 500 stay",
             "event sourced, 500 leave",
+            "value, 50 stay",
+            "value, 500 stay",
+            "value, 500 leave",
         ]
     );
     assert_positive(live, "activations/s");
@@ -151,7 +154,7 @@ fn live_entities_are_measured() {
 #[test]
 fn a_cart_keeps_what_it_is_given() {
     let directory = tempfile::tempdir().unwrap();
-    let program = program::shopping_cart(Path::new(BENCH)).unwrap();
+    let program = program::build(program::SHOPPING_CART, Path::new(BENCH)).unwrap();
     let store = Store::Directory(directory.path().join("store"));
     let launch = Launch::cart("cart", &program, &store);
     let runtime = load::runtime(1).unwrap();

@@ -1,7 +1,7 @@
 //! Stateful services in Rust, in one binary.
 //!
-//! Annotate a struct, write its handlers, run the program: a durable, event-sourced service over gRPC and HTTP/JSON, with
-//! its journal inside. The same binary speaks the Cloudstate protocol 0.2, so that it also runs unchanged behind a
+//! Annotate a struct, write its handlers, run the program: a durable service over gRPC and HTTP/JSON, with its store
+//! inside. The same binary speaks the Cloudstate protocol 0.2, so that it also runs unchanged behind a
 //! Cloudstate proxy.
 //!
 //! ```no_run

@@ -20,7 +20,8 @@ const LEAVE: Duration = Duration::from_millis(1);
 pub fn run(bench: &Bench) -> Result<Vec<Table>, Error> {
     let entities = bench.plan.entities.get();
     let counts = [entities / 10, entities].map(|count| count.max(1));
-    let kinds = [("event sourced", bench.cart()?)];
+    let value_cart = bench.value_cart()?;
+    let kinds = [("event sourced", bench.cart()?), ("value", &value_cart)];
     let subjects: Vec<_> = kinds
         .iter()
         .flat_map(|&(kind, program)| {
