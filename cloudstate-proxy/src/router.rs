@@ -20,10 +20,10 @@ use crate::{
     user_function::UserFunction,
 };
 
+pub use answers::Answers;
+
 /// Asynchronous side effects in progress; further ones are carried out like synchronous ones, so that none is lost.
 const MAX_ASYNC_EFFECTS: usize = 1000;
-
-pub use answers::Answers;
 
 /// Routes calls for the services of one catalog.
 #[derive(Clone, Debug)]
