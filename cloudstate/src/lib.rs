@@ -64,9 +64,12 @@
 //! [`emit`](Context::emit) events. Its **event handlers** are the only place where the state changes; they run when an event
 //! is emitted, and again when the entity is loaded. [`run`] serves every annotated entity of the program.
 //!
+//! That is an event-sourced entity. Where only the present counts, a [`value_entity`] is shorter: its command handlers
+//! change the state through the context, and the state is stored as a whole.
+//!
 //! # What is guaranteed
 //!
-//! - A reply leaves only when the events of its command are on disk.
+//! - A reply leaves only when what its command changed is on disk.
 //! - An entity runs one command at a time. There is at most one live instance of it per store.
 //! - A command that fails leaves nothing behind: its events, effects and forwards are dropped, and the state is as it was.
 //! - A handler of an action runs as fast as its caller takes the answers, and no longer than the caller waits for them.
@@ -80,6 +83,7 @@
 //! |---|---|
 //! | run a service | [`run`], [`Settings`] and the program's `--help` |
 //! | give entities something from outside | [`Cloudstate::register_with`] |
+//! | choose how a state is kept | [`event_sourced_entity`], [`value_entity`], [`crdt_entity`] |
 //! | handle a command | [`Context`], [`Reply`], [`Failure`], [`SideEffect`], [`Forward`] |
 //! | replicate a state, and stream its changes | [`crdt_entity`], [`crdt`], [`Streamed`], [`WriteConsistency`] |
 //! | handle calls without a state, also streams | [`macro@action`], [`call_handler`], [`Incoming`], [`MaybeReply`] |

@@ -4,7 +4,7 @@ use std::mem;
 
 use cloudstate_protocol::Any;
 
-use crate::{Context, EventContext, EventSourcedEntity, Handles, ReplayError};
+use crate::{Context, EventContext, EventSourcedEntity, Handlers, Handles, ReplayError};
 
 /// The events that a command has emitted so far.
 #[derive(Debug, Default)]
@@ -40,7 +40,7 @@ impl<E: EventSourcedEntity> Context<E> {
 
     pub(super) fn apply_stored(&mut self, event: &Any, sequence: u64) -> Result<(), ReplayError>
     where
-        E: crate::Handlers,
+        E: Handlers,
     {
         let (state, entity_id, emitted) = self.parts();
         let context = EventContext {
