@@ -35,8 +35,8 @@ pub use notation::{
     synchronous_effect,
 };
 pub use step::{
-    Step, ask, cancel, deleted, end, init, init_with, process, process_streamed, replicated,
-    streams,
+    Step, answers, ask, asks, cancel, deleted, end, init, init_with, process, process_streamed,
+    replicated, streams,
 };
 
 use cloudstate_protocol::cloudstate::crdt::{CrdtStreamIn, CrdtStreamOut};

@@ -96,6 +96,17 @@ pub fn process(
     Step(Move::Exchange(command, expected.into_reply(id, false)))
 }
 
+/// A command asks for all of these; its answer comes later.
+pub fn asks(id: i64, actions: impl IntoIterator<Item: Into<RequestAction>>) -> Step {
+    let actions = actions.into_iter().map(Into::into).collect();
+    Step(Move::Send(Sent::Process(id, actions)))
+}
+
+/// A command that was sent is answered like this.
+pub fn answers(id: i64, expected: Expected) -> Step {
+    Step(Move::Expect(expected.into_reply(id, false)))
+}
+
 /// A command that asks for nothing is answered like this.
 pub fn ask(id: i64, expected: Expected) -> Step {
     process(id, [] as [RequestAction; 0], expected)

@@ -30,7 +30,7 @@ async fn the_model_services_pass() {
         "further: action: 6 passed, 0 failed, 0 skipped",
         "further: entity: 7 passed, 0 failed, 0 skipped",
         "further: event sourced entity: 5 passed, 0 failed, 0 skipped",
-        "further: CRDT entity: 4 passed, 0 failed, 0 skipped",
+        "further: CRDT entity: 13 passed, 0 failed, 0 skipped",
         "further: event log subscriptions: 8 passed, 0 failed, 0 skipped",
     ] {
         assert!(

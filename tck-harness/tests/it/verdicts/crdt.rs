@@ -256,7 +256,7 @@ async fn every_fault_is_told() {
 #[tokio::test]
 async fn further_cases_pass_and_fail_too() {
     let (report, _) = super::test(Crdt { fault: None }, FURTHER, "").await;
-    assert_eq!(report.to_string(), "4 passed, 0 failed, 0 skipped");
+    assert_eq!(report.to_string(), "13 passed, 0 failed, 0 skipped");
     let faults = [
         (
             FailureKeepsChange,
@@ -277,6 +277,26 @@ async fn further_cases_pass_and_fail_too() {
             StreamsToNobody,
             "a failure tells nobody of a change",
             "no message within",
+        ),
+        (
+            CancelWithoutUpdate,
+            "a change by one stream's end is streamed to others",
+            "-         change: -1",
+        ),
+        (
+            FailureKeepsChange,
+            "a failure takes back what an ORMap changed",
+            r#"+               key: "Flag-1""#,
+        ),
+        (
+            EmptyStateAction,
+            "a stream may be cancelled that is not there",
+            "+   state_action: {}",
+        ),
+        (
+            Wire(Silent),
+            "commands do not wait for replies",
+            "no message within 50ms",
         ),
     ];
     super::every_fault_is_told(
