@@ -169,8 +169,8 @@ pub mod __private {
         completeness::{check_calls_complete, check_complete, check_once, name_of},
         part::{Announces, HandlersPart, Part, handle_in_parts, part, replay_in_parts},
         private::{
-            ServedByOneEntity, dispatch, no_handler, read_older, read_whole, replay, replay_older,
-            restore_snapshot, take_snapshot, takes_snapshots,
+            ReadsEvent, ServedByOneEntity, dispatch, no_handler, read_older, read_whole, replay,
+            replay_older, restore_snapshot, take_snapshot, takes_snapshots,
         },
         registry::Registration,
         stored_form::{HasOneStoredForm, StoredForm, of_snapshots, of_whole},

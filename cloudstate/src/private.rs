@@ -93,6 +93,13 @@ pub fn replay<E: Handles<V>, V: 'static>(
     Some(apply(state, event, context, read))
 }
 
+/// An entity that reads stored events of type `V`, by a handler or by an upcaster: of two, one would never run.
+///
+/// The macro implements it for upcasters. Beside a handler, which may stand in another block, that does not compile.
+pub trait ReadsEvent<V> {}
+
+impl<E: Handles<V>, V: 'static> ReadsEvent<V> for E {}
+
 /// Applies a stored event of an older type, if it is one of type `Old`; `None` if it is of another type.
 pub fn replay_older<E: Handles<New>, Old: Payload, New: 'static>(
     state: &mut E,

@@ -77,7 +77,8 @@ pub(super) fn implementations(model: &Handlers) -> TokenStream {
             }
         }
     });
-    quote!(#(#implementations)*)
+    let older = upcasts::marks(model);
+    quote!(#(#implementations)* #older)
 }
 
 fn argument(arg: &EventArg) -> TokenStream {

@@ -29,6 +29,24 @@ pub(super) fn of_events(model: &Handlers) -> TokenStream {
     quote!(#(#arms)*)
 }
 
+/// What says of each older type that an upcaster reads it, so that no handler, in whichever block, reads it too.
+pub(super) fn marks(model: &Handlers) -> TokenStream {
+    let self_type = &model.self_type;
+    let (impl_generics, _, bounds) = model.generics.split_for_impl();
+    let marks = model.event_upcasts.iter().map(|Upcast { cfgs, old, .. }| {
+        let krate = model.krate.at(old.span());
+        let reads = quote_spanned! {old.span()=>
+            impl #impl_generics #krate::__private::ReadsEvent<#old> for #self_type #bounds {}
+        };
+        quote! {
+            #(#cfgs)*
+            #[automatically_derived]
+            #reads
+        }
+    });
+    quote!(#(#marks)*)
+}
+
 /// The method of `Snapshots` that reads what is stored, where there are older types.
 pub(super) fn of_snapshots(model: &Handlers) -> Option<TokenStream> {
     let krate = &model.krate;

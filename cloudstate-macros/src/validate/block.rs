@@ -28,7 +28,7 @@ pub(crate) fn handlers(
     let commands = commands(block, library, errors);
     let events = events(block, library, errors);
     let snapshots = snapshots(&block.methods, errors);
-    let upcasts = upcasts(block, &events, snapshots.as_ref(), errors);
+    let upcasts = upcasts(options, block, &events, snapshots.as_ref(), errors);
     let calls = calls(block, library, errors);
     of_one_kind(block, errors);
     let place = place(options, block, errors);

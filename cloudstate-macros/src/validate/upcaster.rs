@@ -7,7 +7,7 @@ use super::{
     signature::{self, bare, is_self, typed},
 };
 use crate::{
-    attrs::{self, Kind},
+    attrs::{self, HandlersOptions, Kind},
     errors::Errors,
     model::{EventHandler, Snapshots, Upcast, Upcaster},
     parse::{Block, Method},
@@ -24,6 +24,7 @@ pub(super) struct Upcasts {
 
 /// From every older type the way to the type that is handled today.
 pub(super) fn upcasts(
+    options: &HandlersOptions,
     block: &Block,
     events: &[EventHandler],
     snapshots: Option<&Snapshots>,
@@ -45,8 +46,8 @@ pub(super) fn upcasts(
                 errors.at(
                     &way.new,
                     format!(
-                        "nothing takes `{new}`: write an event handler, a snapshot handler or another upcaster for it, \
-                         and the type there as here"
+                        "nothing takes `{new}`: write an event handler, a snapshot handler or another upcaster for it \
+                         in this block, and the type there as here"
                     ),
                 );
             }
@@ -56,7 +57,13 @@ pub(super) fn upcasts(
             if is_snapshot {
                 upcasts.of_snapshots.push(way.clone());
             }
-            if is_whole {
+            if is_whole && options.part.is_some() {
+                errors.at(
+                    &way.new,
+                    "upcasters of a state that is stored as a whole stand in the first block of handlers, the one \
+                     without `part`: move this there",
+                );
+            } else if is_whole {
                 upcasts.of_whole.push(way);
             }
         }
