@@ -175,13 +175,9 @@ pub trait Handlers: Entity {
 
     /// The rpc of this name, if it has a handler in any block.
     fn handled(name: &str) -> Option<&'static str> {
-        let others = Self::PARTS.iter().map(|part| part.handled);
-        [Self::HANDLED]
-            .into_iter()
-            .chain(others)
-            .flatten()
-            .find(|handled| **handled == name)
-            .copied()
+        let others = Self::PARTS.iter().flat_map(|part| part.handled);
+        let mut all = Self::HANDLED.iter().chain(others);
+        all.find(|handled| **handled == name).copied()
     }
 
     /// Runs the handler of the command's rpc.
