@@ -1,23 +1,22 @@
 //! What a case asks of the model besides updates, and what it expects, in few words.
 
-use cloudstate::Service as _;
-use cloudstate_protocol::{
-    Any,
-    cloudstate::{
-        ClientAction, Failure, Forward, Reply, SideEffect,
-        client_action::Action as Answer,
-        crdt::{
-            CrdtDelete, CrdtDelta, CrdtReply, CrdtStateAction, CrdtStreamCancelledResponse,
-            CrdtStreamOut, CrdtStreamedMessage, CrdtWriteConsistency,
-            crdt_state_action::Action as StateAction, crdt_stream_out::Message as Out,
-        },
+use cloudstate_protocol::cloudstate::{
+    ClientAction, SideEffect,
+    client_action::Action as Answer,
+    crdt::{
+        CrdtDelete, CrdtDelta, CrdtReply, CrdtStateAction, CrdtStreamCancelledResponse,
+        CrdtStreamOut, CrdtStreamedMessage, CrdtWriteConsistency,
+        crdt_state_action::Action as StateAction, crdt_stream_out::Message as Out,
     },
 };
 
 use super::step::Wanted;
-use crate::pb::crdt::{
-    CrdtTwo, Delete, Effect, Fail, Forward as ForwardTo, Request, RequestAction, Response, State,
-    request_action::Action,
+use crate::{
+    answer,
+    pb::crdt::{
+        CrdtTwo, Delete, Effect, Fail, Forward as ForwardTo, Request, RequestAction, Response,
+        State, request_action::Action,
+    },
 };
 
 /// Delete the CRDT.
@@ -72,18 +71,12 @@ pub struct Expected {
 /// The model's answer: its state.
 pub fn reply(state: State) -> Expected {
     let response = Response { state: Some(state) };
-    Expected::new(Answer::Reply(Reply {
-        payload: Some(Any::pack(&response)),
-        metadata: None,
-    }))
+    Expected::new(Answer::Reply(answer::reply(&response)))
 }
 
 /// The answer of the other services: a response without a state.
 pub fn empty_reply() -> Expected {
-    Expected::new(Answer::Reply(Reply {
-        payload: Some(Any::pack(&Response::default())),
-        metadata: None,
-    }))
+    Expected::new(Answer::Reply(answer::reply(&Response::default())))
 }
 
 /// No answer to the caller.
@@ -93,21 +86,12 @@ pub fn nothing() -> Expected {
 
 /// A forward to this entity of the second service.
 pub fn forwarded(id: &str) -> Expected {
-    Expected::new(Answer::Forward(Forward {
-        service_name: CrdtTwo::NAME.into(),
-        command_name: "Call".into(),
-        payload: Some(call(id)),
-        metadata: None,
-    }))
+    Expected::new(Answer::Forward(answer::forward(CrdtTwo::Call, &call(id))))
 }
 
 /// A failure with this description, which does not ask for a restart.
 pub fn failed(description: &str) -> Expected {
-    Expected::new(Answer::Failure(Failure {
-        command_id: 0,
-        description: description.into(),
-        restart: false,
-    }))
+    Expected::new(Answer::Failure(answer::failure(description)))
 }
 
 impl Expected {
@@ -248,18 +232,12 @@ fn client_action(answer: Option<Answer>, command_id: i64) -> Option<ClientAction
 }
 
 fn side_effect(id: &str, synchronous: bool) -> SideEffect {
-    SideEffect {
-        service_name: CrdtTwo::NAME.into(),
-        command_name: "Call".into(),
-        payload: Some(call(id)),
-        synchronous,
-        metadata: None,
-    }
+    answer::side_effect(CrdtTwo::Call, &call(id), synchronous)
 }
 
-fn call(id: &str) -> Any {
-    Any::pack(&Request {
+fn call(id: &str) -> Request {
+    Request {
         id: id.into(),
         actions: Vec::new(),
-    })
+    }
 }

@@ -1,20 +1,18 @@
 //! The steps of a case.
 
+use super::notation::Expected;
+use crate::{
+    answer::command,
+    pb::crdt::{CrdtTckModel, Request, RequestAction, StreamedRequest},
+};
 use cloudstate::Service as _;
-use cloudstate_protocol::{
-    Any,
-    cloudstate::{
-        Command, StreamCancelled,
-        crdt::{
-            CrdtDelete, CrdtDelta, CrdtInit, CrdtStreamIn, CrdtStreamOut,
-            crdt_stream_in::Message as In, crdt_stream_out::Message as Out,
-        },
+use cloudstate_protocol::cloudstate::{
+    Command, StreamCancelled,
+    crdt::{
+        CrdtDelete, CrdtDelta, CrdtInit, CrdtStreamIn, CrdtStreamOut,
+        crdt_stream_in::Message as In, crdt_stream_out::Message as Out,
     },
 };
-use prost::{Message, Name};
-
-use super::notation::Expected;
-use crate::pb::crdt::{CrdtTckModel, Request, RequestAction, StreamedRequest};
 
 /// One message either way, or one each.
 #[derive(Clone, Debug)]
@@ -152,13 +150,13 @@ impl Sent {
                     id: entity_id.clone(),
                     actions,
                 };
-                In::Command(command(entity_id, id, "Process", &request))
+                In::Command(command(CrdtTckModel::Process, &entity_id, id, &request))
             }
             Self::ProcessStreamed(id, mut request) => {
                 request.id.clone_from(&entity_id);
                 In::Command(Command {
                     streamed: true,
-                    ..command(entity_id, id, "ProcessStreamed", &request)
+                    ..command(CrdtTckModel::ProcessStreamed, &entity_id, id, &request)
                 })
             }
             Self::Cancel(id) => In::StreamCancelled(StreamCancelled { entity_id, id }),
@@ -166,16 +164,5 @@ impl Sent {
         CrdtStreamIn {
             message: Some(message),
         }
-    }
-}
-
-fn command<M: Message + Name>(entity_id: String, id: i64, name: &str, request: &M) -> Command {
-    Command {
-        entity_id,
-        id,
-        name: name.into(),
-        payload: Some(Any::pack(request)),
-        streamed: false,
-        metadata: None,
     }
 }
