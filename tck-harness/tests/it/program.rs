@@ -3,8 +3,10 @@
 use std::{
     fs,
     path::Path,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
+
+use end_to_end::lasting_port;
 
 use crate::{
     model_service::{
@@ -71,6 +73,31 @@ fn a_service_is_started_by_a_command() {
     let (code, stdout, _) = run(HARNESS, &arguments);
     assert_eq!(code, 0);
     assert_eq!(stdout.lines().last(), Some("5 passed, 0 failed, 0 skipped"));
+}
+
+#[test]
+fn a_running_proxy_finds_its_service_where_the_harness_listens() {
+    let (listen, port) = (lasting_port().to_string(), lasting_port().to_string());
+    let mut proxy = Command::new(sidecar())
+        .args(["--store", "memory", "--http-host", "127.0.0.1"])
+        .args(["--http-port", &port, "--user-function-port", &listen])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let (proxy_at, listen) = (format!("127.0.0.1:{port}"), format!("127.0.0.1:{listen}"));
+    let arguments = ["--proxy", &proxy_at, "--listen", &listen];
+    let (code, stdout, _) = run(
+        HARNESS,
+        &[
+            &arguments[..],
+            &["--only", "proxy", "--filter", "reflection"],
+        ]
+        .concat(),
+    );
+    proxy.kill().unwrap();
+    proxy.wait().unwrap();
+    assert_eq!(code, 0);
+    assert_eq!(stdout.lines().last(), Some("1 passed, 0 failed, 0 skipped"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
