@@ -51,7 +51,7 @@ pub(crate) fn handlers(model: &Handlers, errors: &Errors) -> TokenStream {
                 const IS_SOUND: bool = false;
                 fn handle_here(
                     _: &mut #krate::Context<Self>,
-                    _: #krate::handler::Incoming,
+                    _: #krate::handler::Command,
                 ) -> #krate::handler::Handled {
                     #krate::handler::Handled::Unknown
                 }
@@ -69,7 +69,7 @@ pub(crate) fn handlers(model: &Handlers, errors: &Errors) -> TokenStream {
                 const HANDLED: &'static [&'static str] = &[];
                 fn handle(
                     _: &mut #krate::Context<Self>,
-                    _: #krate::handler::Incoming,
+                    _: #krate::handler::Command,
                 ) -> #krate::handler::Handled {
                     #krate::handler::Handled::Unknown
                 }

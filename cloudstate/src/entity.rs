@@ -12,7 +12,7 @@ use cloudstate_protocol::Any;
 use crate::{
     Context, DecodeError, EventCodec, EventContext, Payload, Service,
     crdt::Crdt,
-    handler::{Handled, Incoming},
+    handler::{Command, Handled},
     kind::{self, Kind, Stored},
     part::Part,
     stored_form::StoredForm,
@@ -181,7 +181,7 @@ pub trait Handlers: Entity {
     }
 
     /// Runs the handler of the command's rpc.
-    fn handle(context: &mut Context<Self>, command: Incoming) -> Handled;
+    fn handle(context: &mut Context<Self>, command: Command) -> Handled;
 
     /// Applies a stored event.
     ///

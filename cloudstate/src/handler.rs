@@ -15,12 +15,12 @@ use crate::{
 
 /// A command on its way to its handler.
 #[derive(Debug)]
-pub struct Incoming {
+pub struct Command {
     pub(crate) name: &'static str,
     pub(crate) payload: Bytes,
 }
 
-impl Incoming {
+impl Command {
     /// Whether it is a command of this rpc.
     pub fn is<R: Rpc>(&self, _rpc: R) -> bool {
         self.name == R::NAME
@@ -142,7 +142,7 @@ impl<R: Rpc, T: IntoReply<R>, E: Into<Failure>> IntoReply<R> for Result<T, E> {
 pub fn unary<E, R, T>(
     _rpc: R,
     context: &mut Context<E>,
-    command: Incoming,
+    command: Command,
     handler: impl FnOnce(&mut Context<E>, &mut Call<R, EntityId>) -> T,
 ) -> Handled
 where
@@ -159,7 +159,7 @@ where
 
 /// Decodes the request, and lets `handle` run the handler.
 pub(crate) fn call<E: Entity, R: Rpc>(
-    command: Incoming,
+    command: Command,
     context: &mut Context<E>,
     handle: impl FnOnce(&mut Context<E>, &mut Call<R, EntityId>) -> Handled,
 ) -> Handled {

@@ -2,7 +2,7 @@
 
 use crate::{
     Any, Context, Entity, EventContext, Handlers, ReplayError,
-    handler::{Handled, Incoming},
+    handler::{Command, Handled},
     private::no_handler,
 };
 
@@ -19,7 +19,7 @@ pub trait HandlersPart<const PART: usize>: Announces<PART> {
     const IS_SOUND: bool;
 
     /// As [`Handlers::handle`].
-    fn handle_here(context: &mut Context<Self>, command: Incoming) -> Handled;
+    fn handle_here(context: &mut Context<Self>, command: Command) -> Handled;
 
     /// As [`Handlers::replay`].
     ///
@@ -41,7 +41,7 @@ pub trait Announces<const PART: usize>: Entity {}
 pub struct Part<E: Entity> {
     pub(crate) handled: &'static [&'static str],
     pub(crate) is_sound: bool,
-    handle: fn(&mut Context<E>, Incoming) -> Handled,
+    handle: fn(&mut Context<E>, Command) -> Handled,
     replay: fn(&mut E, &Any, &EventContext<'_>) -> Result<(), ReplayError>,
 }
 
@@ -56,7 +56,7 @@ pub const fn part<E: HandlersPart<PART>, const PART: usize>() -> Part<E> {
 }
 
 /// Runs a command that the first block does not handle.
-pub fn handle_in_parts<E: Handlers>(context: &mut Context<E>, command: Incoming) -> Handled {
+pub fn handle_in_parts<E: Handlers>(context: &mut Context<E>, command: Command) -> Handled {
     let handles_it = |part: &&Part<E>| part.handled.contains(&command.name);
     match E::PARTS.iter().find(handles_it) {
         Some(part) => (part.handle)(context, command),

@@ -8,7 +8,7 @@ use crate::{
     Any, Context, DecodeError, Entity, EntityId, EventContext, EventSourcedEntity, Handles,
     Payload, ReplayError, Rpc, Service, Snapshots, ValueEntity,
     codec::is_stored_as,
-    handler::{Call, Handled, Incoming, IntoReply, answer, call},
+    handler::{Call, Command, Handled, IntoReply, answer, call},
     kind::{HandledBy, PermittedBy},
     service::{ClientStreaming, ServerStreaming, Streaming, Unary},
     streamed::IntoStreamed,
@@ -34,7 +34,7 @@ impl<E: Entity, R: Rpc> Dispatch<E, R, Unary> {
     pub fn answer<T: IntoReply<R>>(
         self,
         context: &mut Context<E>,
-        command: Incoming,
+        command: Command,
         handler: impl FnOnce(&mut Context<E>, &mut Call<R, EntityId>) -> T,
     ) -> Handled
     where
@@ -52,7 +52,7 @@ impl<E: Entity, R: Rpc> Dispatch<E, R, ServerStreaming> {
     pub fn answer<T: IntoStreamed<E, R, E::Kind>>(
         self,
         context: &mut Context<E>,
-        command: Incoming,
+        command: Command,
         handler: impl FnOnce(&mut Context<E>, &mut Call<R, EntityId>) -> T,
     ) -> Handled {
         call(command, context, |context, call| {
@@ -69,7 +69,7 @@ macro_rules! unserved {
             pub fn answer<T>(
                 self,
                 _context: &mut Context<E>,
-                _command: Incoming,
+                _command: Command,
                 _handler: impl FnOnce(&mut Context<E>, &mut Call<R, EntityId>) -> T,
             ) -> Handled {
                 Handled::Unknown

@@ -63,7 +63,7 @@ pub(super) fn handle(name: &str, model: &Handlers) -> TokenStream {
     quote! {
         fn #name(
             __context: &mut #krate::Context<Self>,
-            __command: #krate::handler::Incoming,
+            __command: #krate::handler::Command,
         ) -> #krate::handler::Handled {
             #complete
             #(#arms)*

@@ -23,7 +23,7 @@ use crate::{
         CrdtError,
         replicated::{self, Replicated},
     },
-    handler::{Handled, Incoming},
+    handler::{Command, Handled},
 };
 
 /// An entity in memory, of any type.
@@ -189,7 +189,7 @@ impl<E: Handlers + CrdtEntity> LiveEntity for Live<E> {
         };
         let metadata = Metadata::from_wire(metadata);
         self.context.begin(command_id, name, metadata.clone());
-        let handled = E::handle(&mut self.context, Incoming { name, payload });
+        let handled = E::handle(&mut self.context, Command { name, payload });
         let side_effects = self.context.take_effects();
         let work = self.context.work_mut().take();
         if !self.crdt().is_attached() {

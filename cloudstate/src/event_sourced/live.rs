@@ -12,7 +12,7 @@ use prost::DecodeError;
 use super::emitted::Emitted;
 use crate::{
     Context, EntityId, EventSourcedEntity, Failure, Handlers, Metadata, ReplayError,
-    handler::{Handled, Incoming},
+    handler::{Command, Handled},
 };
 
 /// An entity in memory, of any type.
@@ -89,7 +89,7 @@ impl<E: Handlers + EventSourcedEntity> LiveEntity for Context<E> {
         };
         let before = self.sequence();
         self.begin(command_id, name, Metadata::from_wire(metadata));
-        let handled = E::handle(self, Incoming { name, payload });
+        let handled = E::handle(self, Command { name, payload });
         let (events, effects) = (self.take_events(), self.take_effects());
         match handled {
             Handled::Unknown => Err(Rejection::Unknown),

@@ -12,7 +12,7 @@ use prost::DecodeError;
 use super::change::{Change, Last};
 use crate::{
     Context, EntityId, Failure, Handlers, Metadata, ReplayError, ValueEntity,
-    handler::{Handled, Incoming},
+    handler::{Command, Handled},
 };
 
 /// An entity in memory, of any type.
@@ -134,7 +134,7 @@ impl<E: Handlers + ValueEntity> LiveEntity for Live<E> {
         };
         self.context
             .begin(command_id, name, Metadata::from_wire(metadata));
-        let handled = E::handle(&mut self.context, Incoming { name, payload });
+        let handled = E::handle(&mut self.context, Command { name, payload });
         let effects = self.context.take_effects();
         let last = self.context.work_mut().take();
         match handled {

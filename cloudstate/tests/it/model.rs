@@ -3,7 +3,7 @@
 use cloudstate::{
     Any, Context, Entity, EventCodec, EventContext, EventSourcedEntity, Failure, Forward, Handlers,
     Handles, Payload, ReplayError, Reply, Rpc, Service, SideEffect, Snapshots,
-    handler::{Handled, Incoming, unary},
+    handler::{Command, Handled, unary},
     service::{Method, Unary},
 };
 use prost::{Message, Name};
@@ -134,7 +134,7 @@ impl EventSourcedEntity for Model {
 impl Handlers for Model {
     const HANDLED: &'static [&'static str] = &["Process"];
 
-    fn handle(context: &mut Context<Self>, command: Incoming) -> Handled {
+    fn handle(context: &mut Context<Self>, command: Command) -> Handled {
         if command.is(Process) {
             unary(Process, context, command, |context, call| {
                 process(context, call.take_request())
@@ -257,7 +257,7 @@ impl EventSourcedEntity for Two {
 impl Handlers for Two {
     const HANDLED: &'static [&'static str] = &["Call"];
 
-    fn handle(context: &mut Context<Self>, command: Incoming) -> Handled {
+    fn handle(context: &mut Context<Self>, command: Command) -> Handled {
         unary(Call, context, command, |_, _| {
             Reply::<Response>::message(Response::default())
         })

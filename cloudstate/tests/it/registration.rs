@@ -5,7 +5,7 @@ use std::time::Duration;
 use cloudstate::{
     Any, Cloudstate, Context, Entity, EntityId, EventContext, EventSourcedEntity, Handlers,
     ReplayError, Service,
-    handler::{Handled, Incoming},
+    handler::{Command, Handled},
     protocol::{
         cloudstate::{
             Entity as WireEntity, EntityPassivationStrategy, ServiceInfo,
@@ -42,7 +42,7 @@ macro_rules! entity {
         impl Handlers for $name {
             const HANDLED: &'static [&'static str] = &[];
 
-            fn handle(_context: &mut Context<Self>, _command: Incoming) -> Handled {
+            fn handle(_context: &mut Context<Self>, _command: Command) -> Handled {
                 Handled::Unknown
             }
 
