@@ -158,7 +158,19 @@ pub(crate) fn encode_json<T: JsonValue>(value: &T) -> Bytes {
 )]
 pub(crate) fn decode_json<T: JsonValue>(bytes: Bytes) -> Result<T, DecodeError> {
     let text = json::text(&bytes).map_err(DecodeError::new)?;
-    json::from_text(&text).map_err(DecodeError::new)
+    json::from_text(&text).map_err(|error| DecodeError::new(without_value(&error.to_string())))
+}
+
+/// What serde says, without the value that it found: errors are logged, and what is stored may be personal.
+fn without_value(error: &str) -> String {
+    let shows_value = ["invalid type: ", "invalid value: "];
+    let shows_value = shows_value.iter().any(|start| error.starts_with(start));
+    match (error.find(['"', '`']), error.rfind(", expected ")) {
+        (Some(value), Some(rest)) if shows_value && value < rest => {
+            format!("{}{}", error[..value].trim_end(), &error[rest..])
+        }
+        _ => error.to_owned(),
+    }
 }
 
 /// Why stored bytes are not a value of their type.
@@ -282,6 +294,36 @@ mod tests {
             "missing field `product` at line 1 column 2"
         );
         assert!(decode_json::<Line>(Bytes::from_static(b"\x0a\x09{}")).is_err());
+    }
+
+    #[test]
+    fn errors_of_json_do_not_show_what_is_stored() {
+        #[derive(Debug, Deserialize, Serialize)]
+        enum Colour {
+            Red,
+        }
+        fn error<T: JsonValue + fmt::Debug>(stored: impl Serialize) -> String {
+            decode_json::<T>(json::encode(&stored).unwrap())
+                .unwrap_err()
+                .to_string()
+        }
+        assert_eq!(
+            error::<u32>(r#"ann "a", expected"#),
+            "invalid type: string, expected u32 at line 1 column 21"
+        );
+        assert_eq!(
+            error::<u8>(4711),
+            "invalid value: integer, expected u8 at line 1 column 4"
+        );
+        assert_eq!(
+            error::<String>([1]),
+            "invalid type: sequence, expected a string at line 1 column 0"
+        );
+        // The program's own words help, and are nobody's.
+        assert_eq!(
+            error::<Colour>("Blue"),
+            "unknown variant `Blue`, expected `Red` at line 1 column 6"
+        );
     }
 
     #[test]

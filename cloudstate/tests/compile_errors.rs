@@ -45,6 +45,7 @@ const PAGES: &[(&str, &str)] = &[
     ("request_", "handlers"),
     ("reply_", "handlers"),
     ("forward_", "handlers"),
+    ("effect_", "handlers"),
     ("event", "events-and-snapshots"),
     ("snapshot", "events-and-snapshots"),
     ("upcaster", "events-and-snapshots"),

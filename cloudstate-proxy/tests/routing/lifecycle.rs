@@ -59,6 +59,16 @@ async fn an_idle_entity_leaves_and_comes_back_with_its_events() {
 }
 
 #[tokio::test]
+async fn the_longest_timeout_there_is_keeps_an_entity() {
+    let mut bench = Bench::new(i64::MAX, &[], recorder);
+    bench.add("a", "x").await.unwrap();
+    bench.add("a", "y").await.unwrap();
+    bench
+        .expect(&["opened", "init a", "command 1 x", "command 2 y"])
+        .await;
+}
+
+#[tokio::test]
 async fn commands_that_arrive_while_an_entity_leaves_are_served() {
     let mut bench = Bench::new(1, &[], recorder);
     for _ in 0..200 {

@@ -22,6 +22,7 @@ mod kit_guide;
 #[cfg(feature = "embedded")]
 mod kit_service;
 mod kit_value_entity;
+mod known_defects;
 mod model;
 mod properties;
 mod protocol_errors;

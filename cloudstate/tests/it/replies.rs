@@ -1,8 +1,10 @@
-//! What entities do with a `Reply`: its effects are the command's, and a failure is a refusal.
+//! What entities do with a `Reply`: its effects are the command's, a failure is a refusal, and metadata goes with it.
 
 use cloudstate::{
+    Cloudstate,
+    crdt::GCounter,
     prelude::*,
-    testing::{EventSourcedTest, ValueEntityTest},
+    testing::{Answer, CrdtTest, EventSourcedTest, Service, ValueEntityTest},
 };
 
 mod pb {
@@ -115,4 +117,115 @@ fn a_reply_that_is_a_failure_leaves_no_trace() {
     assert_eq!(refused.failure(), "no such product");
     assert!(refused.effects().is_empty() && refused.is_unchanged());
     assert!(changing.state().products.is_empty());
+}
+
+fn get() -> pb::GetCart {
+    pb::GetCart { cart: "1".into() }
+}
+
+/// Metadata whose `note` says `text`.
+fn saying(text: &str) -> Metadata {
+    let mut metadata = Metadata::new();
+    metadata.append("note", text);
+    metadata
+}
+
+/// Hands on what it is told by metadata: with an effect and its reply, or with a forward.
+macro_rules! messenger {
+    ($name:ident, [$($attribute:meta),+], { $($fields:tt)* }) => {
+        $(#[$attribute])+
+        #[derive(Default)]
+        struct $name { $($fields)* }
+
+        #[handlers]
+        impl $name {
+            #[command_handler]
+            fn add_item(context: &mut Context<Self>, metadata: Metadata) -> Reply<()> {
+                let told = metadata.get("note").unwrap_or("nothing");
+                let effect = SideEffect::to(pb::Archive::Find, get());
+                context.effect(effect.metadata(saying(&format!("effect of {told}"))));
+                Reply::from(()).metadata(saying(&format!("reply to {told}")))
+            }
+
+            #[command_handler]
+            fn get_cart(&self, request: pb::GetCart, metadata: Metadata) -> Reply<pb::Contents> {
+                let told = metadata.get("note").unwrap_or("nothing");
+                let forward = Forward::to(pb::Archive::Find, request);
+                Reply::forward(forward.metadata(saying(&format!("forward of {told}"))))
+            }
+        }
+    };
+}
+
+messenger!(
+    EventSourcedMessenger,
+    [event_sourced_entity(
+        extern_service = pb::Cart,
+        register = false
+    )],
+    {}
+);
+messenger!(
+    ValueMessenger,
+    [
+        value_entity(extern_service = pb::Cart, json, register = false),
+        derive(serde::Serialize, serde::Deserialize)
+    ],
+    {}
+);
+messenger!(
+    CrdtMessenger,
+    [crdt_entity(extern_service = pb::Cart, register = false)],
+    { count: GCounter }
+);
+
+/// Answers with what metadata says.
+#[event_sourced_entity(service = pb::Archive, register = false)]
+#[derive(Default)]
+struct Archive;
+
+#[handlers]
+impl Archive {
+    #[command_handler]
+    fn find(&self, metadata: Metadata) -> pb::Contents {
+        let products = metadata.all("note").map(str::to_owned).collect();
+        pb::Contents { products }
+    }
+}
+
+#[test]
+fn metadata_comes_with_a_command_and_goes_with_its_reply_and_effects() {
+    let check = |answer: &Answer<pb::rpc::cart::AddItem>| {
+        answer.reply();
+        assert_eq!(answer.metadata().get("note"), Some("reply to x"));
+        let effects = answer.effects().iter();
+        let notes: Vec<_> = effects
+            .map(|effect| effect.metadata().get("note"))
+            .collect();
+        assert_eq!(notes, [Some("effect of x")]);
+    };
+    let (rpc, metadata) = (pb::Cart::AddItem, saying("x"));
+    let mut entity = EventSourcedTest::<EventSourcedMessenger>::new("c");
+    check(&entity.command_with(rpc, item("tea"), metadata.clone()));
+    let mut entity = ValueEntityTest::<ValueMessenger>::new("c");
+    check(&entity.command_with(rpc, item("tea"), metadata.clone()));
+    let mut nodes = CrdtTest::<CrdtMessenger>::new("c", 1);
+    check(&nodes[0].command_with(rpc, item("tea"), metadata));
+}
+
+#[tokio::test]
+async fn metadata_goes_with_a_forward_to_its_target() {
+    for messenger in [
+        Cloudstate::new().register::<EventSourcedMessenger>(),
+        Cloudstate::new().register::<ValueMessenger>(),
+        Cloudstate::new().register::<CrdtMessenger>(),
+    ] {
+        let service = Service::start(messenger.register::<Archive>()).await;
+        let mut request = tonic::Request::new(get());
+        let headers = request.metadata_mut();
+        headers.insert("note", "x".parse().unwrap());
+        let contents = service.call(pb::Cart::GetCart, request).await.unwrap();
+        assert_eq!(contents.products, ["forward of x"]);
+        service.stop().await;
+    }
 }

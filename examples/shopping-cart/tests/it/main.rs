@@ -8,6 +8,7 @@ mod bad_settings;
 mod bad_store;
 mod crash;
 mod damaged_journal;
+mod logs;
 mod readme;
 mod support;
 mod tour;
