@@ -16,7 +16,7 @@ use super::Envelope;
 use crate::call::CallError;
 
 /// Places that an empty mailbox keeps.
-const KEPT: usize = 4;
+const KEPT: usize = 1;
 
 /// Where commands are put: the senders' end of an [`Inbox`].
 #[derive(Debug)]
