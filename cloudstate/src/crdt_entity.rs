@@ -8,13 +8,13 @@ mod live;
 mod subscription;
 mod work;
 
-use std::{collections::VecDeque, mem, sync::Arc};
+use std::{any, collections::VecDeque};
 
 use cloudstate_protocol::cloudstate::{
     ClientAction, Command, Failure, StreamCancelled,
     client_action::Action,
     crdt::{
-        CrdtDelta, CrdtInit, CrdtReply, CrdtStreamIn, CrdtStreamOut, crdt_stream_in::Message as In,
+        CrdtDelta, CrdtReply, CrdtStreamIn, CrdtStreamOut, crdt_stream_in::Message as In,
         crdt_stream_out::Message as Out,
     },
 };
@@ -27,7 +27,10 @@ pub use work::WriteConsistency;
 use crate::{
     EntityId,
     guard::Guarded,
-    machine::{Flow, Machine, failure, protocol_error},
+    machine::{
+        self, OpenedStream, failure, no_command_handler, protocol_error, service_not_found,
+        undecodable,
+    },
     registry::Registry,
 };
 use live::Rejection;
@@ -35,33 +38,23 @@ use live::Rejection;
 type Entity = Guarded<dyn LiveEntity>;
 type Replies = VecDeque<CrdtStreamOut>;
 
-/// The user function's side of one entity stream, from its first message to its end.
+/// The user function's side of the stream of a CRDT entity.
+pub(crate) type EntityStream = machine::EntityStream<Opened>;
+
+/// An entity with its stream.
 #[derive(Debug)]
-pub(crate) struct EntityStream {
-    registry: Arc<Registry>,
-    phase: Phase,
-}
+pub(crate) struct Opened(Entity);
 
-#[derive(Debug)]
-enum Phase {
-    /// Nothing received yet.
-    Opened,
-    Live(Entity),
-    Ended,
-}
+impl OpenedStream for Opened {
+    type In = CrdtStreamIn;
+    type Out = CrdtStreamOut;
 
-impl EntityStream {
-    pub(crate) fn new(registry: Arc<Registry>) -> Self {
-        Self {
-            registry,
-            phase: Phase::Opened,
-        }
-    }
-
-    fn open(&mut self, init: CrdtInit) -> Result<(), Failure> {
-        let Some(entity_type) = self.registry.crdt_entity(&init.service_name) else {
-            let text = format!("Service not found: {}", init.service_name);
-            return Err(protocol_error(0, &text));
+    fn open(registry: &Registry, message: CrdtStreamIn) -> Result<Self, Failure> {
+        let Some(In::Init(init)) = message.message else {
+            return Err(Self::expected_init());
+        };
+        let Some(entity_type) = registry.crdt_entity(&init.service_name) else {
+            return Err(service_not_found(&init.service_name));
         };
         let id = EntityId::new(init.entity_id);
         let mut entity = Guarded::create(entity_type.type_name, id, entity_type.create)
@@ -72,66 +65,39 @@ impl EntityStream {
                 .map_err(unexpected(0))?
                 .map_err(|error| failure(0, error.to_string()))?;
         }
-        self.phase = Phase::Live(entity);
-        Ok(())
+        Ok(Self(entity))
     }
 
-    /// The state of a live entity.
-    #[cfg(feature = "embedded")]
-    pub(crate) fn state(&self) -> Option<&dyn std::any::Any> {
-        match &self.phase {
-            Phase::Live(entity) => entity.get().map(|live| live.state()),
-            Phase::Opened | Phase::Ended => None,
-        }
-    }
-
-    fn log(&self, failure: &Failure) {
-        let (entity, id) = match &self.phase {
-            Phase::Live(entity) => (entity.type_name(), entity.id().as_str()),
-            Phase::Opened | Phase::Ended => ("", ""),
-        };
-        let (command_id, text) = (failure.command_id, &failure.description);
-        tracing::error!(entity, id, command_id, "an entity broke down: {text}");
-    }
-}
-
-impl Machine for EntityStream {
-    type In = CrdtStreamIn;
-    type Out = CrdtStreamOut;
-
-    fn receive(&mut self, message: CrdtStreamIn, replies: &mut Replies) -> Flow {
-        let outcome = match (&mut self.phase, message.message) {
-            (Phase::Ended, _) => return Flow::End,
-            (Phase::Opened, Some(In::Init(init))) => self.open(init),
-            (Phase::Opened, _) => Err(expected_init()),
-            (Phase::Live(_), Some(In::Init(_))) => {
-                Err(protocol_error(0, "CRDT entity already inited"))
-            }
-            (Phase::Live(_), None) => Err(protocol_error(
+    fn receive(&mut self, message: CrdtStreamIn, replies: &mut Replies) -> Result<(), Failure> {
+        let Self(entity) = self;
+        match message.message {
+            Some(In::Init(_)) => Err(protocol_error(0, "CRDT entity already inited")),
+            None => Err(protocol_error(
                 0,
                 "CRDT entity received empty/unknown message",
             )),
-            (Phase::Live(entity), Some(In::Delta(delta))) => apply(entity, delta, replies),
+            Some(In::Delta(delta)) => apply(entity, delta, replies),
             // Nothing is asked of the entity any more: the proxy closes the stream behind this.
-            (Phase::Live(_), Some(In::Delete(_))) => Ok(()),
-            (Phase::Live(entity), Some(In::Command(command))) => handle(entity, command, replies),
-            (Phase::Live(entity), Some(In::StreamCancelled(cancelled))) => {
-                cancel(entity, &cancelled, replies)
-            }
-        };
-        let Err(failure) = outcome else {
-            return Flow::Continue;
-        };
-        self.log(&failure);
-        self.phase = Phase::Ended;
-        replies.push_back(out(Out::Failure(failure)));
-        Flow::End
+            Some(In::Delete(_)) => Ok(()),
+            Some(In::Command(command)) => handle(entity, command, replies),
+            Some(In::StreamCancelled(cancelled)) => cancel(entity, &cancelled, replies),
+        }
     }
 
-    fn half_close(&mut self, replies: &mut Replies) {
-        if let Phase::Opened = mem::replace(&mut self.phase, Phase::Ended) {
-            replies.push_back(out(Out::Failure(expected_init())));
-        }
+    fn expected_init() -> Failure {
+        protocol_error(0, "Expected init message for CRDT entity")
+    }
+
+    fn broken(failure: Failure) -> CrdtStreamOut {
+        out(Out::Failure(failure))
+    }
+
+    fn entity(&self) -> (&'static str, &EntityId) {
+        (self.0.type_name(), self.0.id())
+    }
+
+    fn state(&self) -> Option<&dyn any::Any> {
+        self.0.get().map(LiveEntity::state)
     }
 }
 
@@ -166,21 +132,11 @@ fn handle(entity: &mut Entity, command: Command, replies: &mut Replies) -> Resul
         }
         // The caller's doing, and nobody else's trouble: the entity goes on.
         Err(Rejection::Undecodable(error)) => {
-            let text = format!(
-                "The payload of command [{}] is not its request message: {error}",
-                command.name
-            );
+            let text = undecodable(&command.name, &error);
             replies.push_back(refusal(id, text));
             Ok(())
         }
-        Err(Rejection::Unknown) => {
-            let text = format!(
-                "No command handler found for command [{}] on {}",
-                command.name,
-                entity.type_name()
-            );
-            Err(failure(id, text))
-        }
+        Err(Rejection::Unknown) => Err(no_command_handler(id, &command.name, entity.type_name())),
         Err(Rejection::Replaced) => Err(replaced(id)),
     }
 }
@@ -220,10 +176,6 @@ fn replaced(command_id: i64) -> Failure {
     let text = "The handler put another value in the place of the replicated one, or of one in a map: change it by its \
                 own operations, such as `clear`";
     failure(command_id, text.into())
-}
-
-fn expected_init() -> Failure {
-    protocol_error(0, "Expected init message for CRDT entity")
 }
 
 fn unexpected(command_id: i64) -> impl FnOnce(String) -> Failure {

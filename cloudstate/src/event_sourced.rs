@@ -6,7 +6,7 @@
 mod emitted;
 mod live;
 
-use std::{any, collections::VecDeque, mem, sync::Arc};
+use std::{any, collections::VecDeque};
 
 use cloudstate_protocol::{
     Any,
@@ -14,9 +14,8 @@ use cloudstate_protocol::{
         ClientAction, Command, Failure,
         client_action::Action,
         eventsourced::{
-            EventSourcedEvent, EventSourcedInit, EventSourcedReply, EventSourcedStreamIn,
-            EventSourcedStreamOut, event_sourced_stream_in::Message as In,
-            event_sourced_stream_out::Message as Out,
+            EventSourcedEvent, EventSourcedReply, EventSourcedStreamIn, EventSourcedStreamOut,
+            event_sourced_stream_in::Message as In, event_sourced_stream_out::Message as Out,
         },
     },
 };
@@ -27,63 +26,40 @@ pub(crate) use live::{LiveEntity, live};
 use crate::{
     EntityId,
     guard::Guarded,
-    machine::{Flow, Machine, failure, protocol_error},
+    machine::{
+        self, OpenedStream, failure, no_command_handler, protocol_error, service_not_found,
+        undecodable,
+    },
     registry::Registry,
 };
 use live::Rejection;
 
 type Entity = Guarded<dyn LiveEntity>;
 
-/// The user function's side of one entity stream, from its first message to its end.
-#[derive(Debug)]
-pub(crate) struct EntityStream {
-    registry: Arc<Registry>,
-    phase: Phase,
-}
+/// The user function's side of the stream of an event-sourced entity.
+pub(crate) type EntityStream = machine::EntityStream<Opened>;
 
+/// An entity with its stream.
 #[derive(Debug)]
-enum Phase {
-    /// Nothing received yet.
-    Opened,
+pub(crate) enum Opened {
     Live(Entity),
     /// A command failed after it had emitted: the state was ahead of the journal and is gone. The proxy half-closes the
     /// stream and opens another.
     AwaitingRestart {
         entity_id: EntityId,
     },
-    Ended,
 }
 
-impl EntityStream {
-    pub(crate) fn new(registry: Arc<Registry>) -> Self {
-        Self {
-            registry,
-            phase: Phase::Opened,
-        }
-    }
+impl OpenedStream for Opened {
+    type In = EventSourcedStreamIn;
+    type Out = EventSourcedStreamOut;
 
-    /// The state of a live entity.
-    pub(crate) fn state(&self) -> Option<&dyn any::Any> {
-        match &self.phase {
-            Phase::Live(entity) => entity.get().map(|live| live.state()),
-            Phase::Opened | Phase::AwaitingRestart { .. } | Phase::Ended => None,
-        }
-    }
-
-    fn log(&self, failure: &Failure) {
-        let (entity, id) = match &self.phase {
-            Phase::Live(entity) => (entity.type_name(), entity.id().as_str()),
-            Phase::AwaitingRestart { entity_id } => ("", entity_id.as_str()),
-            Phase::Opened | Phase::Ended => ("", ""),
+    fn open(registry: &Registry, message: EventSourcedStreamIn) -> Result<Self, Failure> {
+        let Some(In::Init(init)) = message.message else {
+            return Err(Self::expected_init());
         };
-        let (command_id, text) = (failure.command_id, &failure.description);
-        tracing::error!(entity, id, command_id, "an entity broke down: {text}");
-    }
-
-    fn open(&mut self, init: EventSourcedInit) -> Result<(), Failure> {
-        let Some(entity_type) = self.registry.event_sourced(&init.service_name) else {
-            let text = format!("Service not found: {}", init.service_name);
-            return Err(protocol_error(0, &text));
+        let Some(entity_type) = registry.event_sourced(&init.service_name) else {
+            return Err(service_not_found(&init.service_name));
         };
         let id = EntityId::new(init.entity_id);
         let mut entity = Guarded::create(entity_type.type_name, id, entity_type.create)
@@ -96,61 +72,59 @@ impl EntityStream {
                 .map_err(unexpected(0))?
                 .map_err(|error| failure(0, error.to_string()))?;
         }
-        self.phase = Phase::Live(entity);
-        Ok(())
+        Ok(Self::Live(entity))
     }
-}
-
-impl Machine for EntityStream {
-    type In = EventSourcedStreamIn;
-    type Out = EventSourcedStreamOut;
 
     fn receive(
         &mut self,
         message: EventSourcedStreamIn,
         replies: &mut VecDeque<EventSourcedStreamOut>,
-    ) -> Flow {
-        let outcome = match (&mut self.phase, message.message) {
-            (Phase::Ended, _) => return Flow::End,
-            (Phase::Opened, Some(In::Init(init))) => self.open(init).map(|()| None),
-            (Phase::Opened, _) => Err(protocol_error(0, "Expected Init message")),
-            (_, Some(In::Init(_))) => Err(protocol_error(0, "Entity already inited")),
-            (_, None) => Err(protocol_error(0, "Received empty/unknown message")),
-            (Phase::Live(entity), Some(In::Event(event))) => replay(entity, event).map(|()| None),
-            (Phase::Live(entity), Some(In::Command(command))) => {
-                let handled = handle(entity, command);
-                if let Ok((_, Next::AwaitRestart)) = handled {
+    ) -> Result<(), Failure> {
+        let reply = match (&mut *self, message.message) {
+            (_, Some(In::Init(_))) => return Err(protocol_error(0, "Entity already inited")),
+            (_, None) => return Err(protocol_error(0, "Received empty/unknown message")),
+            (Self::Live(entity), Some(In::Event(event))) => return replay(entity, event),
+            (Self::Live(entity), Some(In::Command(command))) => {
+                let (reply, next) = handle(entity, command)?;
+                if let Next::AwaitRestart = next {
                     let entity_id = entity.id().clone();
-                    self.phase = Phase::AwaitingRestart { entity_id };
+                    *self = Self::AwaitingRestart { entity_id };
                 }
-                handled.map(|(reply, _)| Some(reply))
+                reply
             }
-            (Phase::AwaitingRestart { .. }, Some(In::Event(_))) => Err(protocol_error(
-                0,
-                "Received an event on a stream whose restart was requested",
-            )),
-            (Phase::AwaitingRestart { entity_id }, Some(In::Command(command))) => {
-                refuse_until_restart(entity_id, &command).map(Some)
+            (Self::AwaitingRestart { .. }, Some(In::Event(_))) => {
+                return Err(protocol_error(
+                    0,
+                    "Received an event on a stream whose restart was requested",
+                ));
+            }
+            (Self::AwaitingRestart { entity_id }, Some(In::Command(command))) => {
+                refuse_until_restart(entity_id, &command)?
             }
         };
-        match outcome {
-            Ok(reply) => {
-                replies.extend(reply.map(|reply| out(Out::Reply(reply))));
-                Flow::Continue
-            }
-            Err(failure) => {
-                self.log(&failure);
-                self.phase = Phase::Ended;
-                replies.push_back(out(Out::Failure(failure)));
-                Flow::End
-            }
+        replies.push_back(out(Out::Reply(reply)));
+        Ok(())
+    }
+
+    fn expected_init() -> Failure {
+        protocol_error(0, "Expected Init message")
+    }
+
+    fn broken(failure: Failure) -> EventSourcedStreamOut {
+        out(Out::Failure(failure))
+    }
+
+    fn entity(&self) -> (&'static str, &EntityId) {
+        match self {
+            Self::Live(entity) => (entity.type_name(), entity.id()),
+            Self::AwaitingRestart { entity_id } => ("", entity_id),
         }
     }
 
-    fn half_close(&mut self, replies: &mut VecDeque<EventSourcedStreamOut>) {
-        if let Phase::Opened = mem::replace(&mut self.phase, Phase::Ended) {
-            let failure = protocol_error(0, "Expected Init message");
-            replies.push_back(out(Out::Failure(failure)));
+    fn state(&self) -> Option<&dyn any::Any> {
+        match self {
+            Self::Live(entity) => entity.get().map(LiveEntity::state),
+            Self::AwaitingRestart { .. } => None,
         }
     }
 }
@@ -200,20 +174,10 @@ fn handle(entity: &mut Entity, command: Command) -> Result<(EventSourcedReply, N
         }
         // The caller's doing, and nobody else's trouble: the entity goes on.
         Err(Rejection::Undecodable(error)) => {
-            let text = format!(
-                "The payload of command [{}] is not its request message: {error}",
-                command.name
-            );
+            let text = undecodable(&command.name, &error);
             Ok((refusal(id, text, false), Next::GoOn))
         }
-        Err(Rejection::Unknown) => {
-            let text = format!(
-                "No command handler found for command [{}] on {}",
-                command.name,
-                entity.type_name()
-            );
-            Err(failure(id, text))
-        }
+        Err(Rejection::Unknown) => Err(no_command_handler(id, &command.name, entity.type_name())),
     }
 }
 

@@ -5,16 +5,15 @@
 mod change;
 mod live;
 
-use std::{any, collections::VecDeque, mem, sync::Arc};
+use std::{any, collections::VecDeque};
 
 use cloudstate_protocol::cloudstate::{
     ClientAction, Command, Failure,
     client_action::Action,
     valueentity::{
-        ValueEntityAction, ValueEntityDelete, ValueEntityInit, ValueEntityReply,
-        ValueEntityStreamIn, ValueEntityStreamOut, ValueEntityUpdate,
-        value_entity_action::Action as StateAction, value_entity_stream_in::Message as In,
-        value_entity_stream_out::Message as Out,
+        ValueEntityAction, ValueEntityDelete, ValueEntityReply, ValueEntityStreamIn,
+        ValueEntityStreamOut, ValueEntityUpdate, value_entity_action::Action as StateAction,
+        value_entity_stream_in::Message as In, value_entity_stream_out::Message as Out,
     },
 };
 
@@ -24,40 +23,33 @@ pub(crate) use live::{LiveEntity, live};
 use crate::{
     EntityId,
     guard::Guarded,
-    machine::{Flow, Machine, failure, protocol_error},
+    machine::{
+        self, OpenedStream, failure, no_command_handler, protocol_error, service_not_found,
+        undecodable,
+    },
     registry::Registry,
 };
 use live::{Rejection, Stored};
 
 type Entity = Guarded<dyn LiveEntity>;
 
-/// The user function's side of one entity stream, from its first message to its end.
+/// The user function's side of the stream of a value entity.
+pub(crate) type EntityStream = machine::EntityStream<Opened>;
+
+/// An entity with its stream.
 #[derive(Debug)]
-pub(crate) struct EntityStream {
-    registry: Arc<Registry>,
-    phase: Phase,
-}
+pub(crate) struct Opened(Entity);
 
-#[derive(Debug)]
-enum Phase {
-    /// Nothing received yet.
-    Opened,
-    Live(Entity),
-    Ended,
-}
+impl OpenedStream for Opened {
+    type In = ValueEntityStreamIn;
+    type Out = ValueEntityStreamOut;
 
-impl EntityStream {
-    pub(crate) fn new(registry: Arc<Registry>) -> Self {
-        Self {
-            registry,
-            phase: Phase::Opened,
-        }
-    }
-
-    fn open(&mut self, init: ValueEntityInit) -> Result<(), Failure> {
-        let Some(entity_type) = self.registry.value_entity(&init.service_name) else {
-            let text = format!("Service not found: {}", init.service_name);
-            return Err(protocol_error(0, &text));
+    fn open(registry: &Registry, message: ValueEntityStreamIn) -> Result<Self, Failure> {
+        let Some(In::Init(init)) = message.message else {
+            return Err(Self::expected_init());
+        };
+        let Some(entity_type) = registry.value_entity(&init.service_name) else {
+            return Err(service_not_found(&init.service_name));
         };
         let id = EntityId::new(init.entity_id);
         let mut entity = Guarded::create(entity_type.type_name, id, entity_type.create)
@@ -68,68 +60,42 @@ impl EntityStream {
                 .map_err(unexpected(0))?
                 .map_err(|error| failure(0, error.to_string()))?;
         }
-        self.phase = Phase::Live(entity);
-        Ok(())
+        Ok(Self(entity))
     }
-
-    /// The state of a live entity.
-    pub(crate) fn state(&self) -> Option<&dyn any::Any> {
-        match &self.phase {
-            Phase::Live(entity) => entity.get().map(|live| live.state()),
-            Phase::Opened | Phase::Ended => None,
-        }
-    }
-
-    fn log(&self, failure: &Failure) {
-        let (entity, id) = match &self.phase {
-            Phase::Live(entity) => (entity.type_name(), entity.id().as_str()),
-            Phase::Opened | Phase::Ended => ("", ""),
-        };
-        let (command_id, text) = (failure.command_id, &failure.description);
-        tracing::error!(entity, id, command_id, "an entity broke down: {text}");
-    }
-}
-
-impl Machine for EntityStream {
-    type In = ValueEntityStreamIn;
-    type Out = ValueEntityStreamOut;
 
     fn receive(
         &mut self,
         message: ValueEntityStreamIn,
         replies: &mut VecDeque<ValueEntityStreamOut>,
-    ) -> Flow {
-        let outcome = match (&mut self.phase, message.message) {
-            (Phase::Ended, _) => return Flow::End,
-            (Phase::Opened, Some(In::Init(init))) => self.open(init).map(|()| None),
-            (Phase::Opened, _) => Err(expected_init()),
-            (Phase::Live(_), Some(In::Init(_))) => {
-                Err(protocol_error(0, "Value entity already inited"))
-            }
-            (Phase::Live(_), None) => Err(protocol_error(
+    ) -> Result<(), Failure> {
+        match message.message {
+            Some(In::Init(_)) => Err(protocol_error(0, "Value entity already inited")),
+            None => Err(protocol_error(
                 0,
                 "Value entity received empty/unknown message",
             )),
-            (Phase::Live(entity), Some(In::Command(command))) => handle(entity, command).map(Some),
-        };
-        match outcome {
-            Ok(reply) => {
-                replies.extend(reply.map(|reply| out(Out::Reply(reply))));
-                Flow::Continue
-            }
-            Err(failure) => {
-                self.log(&failure);
-                self.phase = Phase::Ended;
-                replies.push_back(out(Out::Failure(failure)));
-                Flow::End
+            Some(In::Command(command)) => {
+                let reply = handle(&mut self.0, command)?;
+                replies.push_back(out(Out::Reply(reply)));
+                Ok(())
             }
         }
     }
 
-    fn half_close(&mut self, replies: &mut VecDeque<ValueEntityStreamOut>) {
-        if let Phase::Opened = mem::replace(&mut self.phase, Phase::Ended) {
-            replies.push_back(out(Out::Failure(expected_init())));
-        }
+    fn expected_init() -> Failure {
+        protocol_error(0, "Expected init message for Value entity")
+    }
+
+    fn broken(failure: Failure) -> ValueEntityStreamOut {
+        out(Out::Failure(failure))
+    }
+
+    fn entity(&self) -> (&'static str, &EntityId) {
+        (self.0.type_name(), self.0.id())
+    }
+
+    fn state(&self) -> Option<&dyn any::Any> {
+        self.0.get().map(LiveEntity::state)
     }
 }
 
@@ -155,20 +121,10 @@ fn handle(entity: &mut Entity, command: Command) -> Result<ValueEntityReply, Fai
         Err(Rejection::Refused(failure)) => Ok(refusal(id, failure.into_description())),
         // The caller's doing, and nobody else's trouble: the entity goes on.
         Err(Rejection::Undecodable(error)) => {
-            let text = format!(
-                "The payload of command [{}] is not its request message: {error}",
-                command.name
-            );
+            let text = undecodable(&command.name, &error);
             Ok(refusal(id, text))
         }
-        Err(Rejection::Unknown) => {
-            let text = format!(
-                "No command handler found for command [{}] on {}",
-                command.name,
-                entity.type_name()
-            );
-            Err(failure(id, text))
-        }
+        Err(Rejection::Unknown) => Err(no_command_handler(id, &command.name, entity.type_name())),
         Err(Rejection::Lost {
             failure: refused,
             error,
@@ -200,10 +156,6 @@ fn refusal(command_id: i64, description: String) -> ValueEntityReply {
         }),
         ..ValueEntityReply::default()
     }
-}
-
-fn expected_init() -> Failure {
-    protocol_error(0, "Expected init message for Value entity")
 }
 
 fn unexpected(command_id: i64) -> impl FnOnce(String) -> Failure {
