@@ -11,7 +11,7 @@ use http::uri::PathAndQuery;
 use prost::{Message, Name};
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Status, client::Grpc, transport::Channel};
+use tonic::{Code, Request, Status, client::Grpc, transport::Channel};
 
 use crate::{
     conversation::{Conversation, Direction, Speaker},
@@ -227,6 +227,32 @@ where
         self.incoming
             .expect_end("behind the end of its input")
             .await?;
+        self.speaker.completed();
+        Ok(())
+    }
+
+    /// Waits for the peer to complete the stream with OK and without a further message, although the input is open.
+    /// `when` says why it is to.
+    ///
+    /// # Errors
+    /// It does something else, or nothing in time.
+    pub async fn is_completed(mut self, when: &str) -> Verdict {
+        self.incoming.expect_end(when).await?;
+        self.speaker.completed();
+        Ok(())
+    }
+
+    /// The call has failed with a status that was read as such.
+    pub fn has_failed(self) {
+        self.speaker.completed();
+    }
+
+    /// Waits for the call to fail with this code.
+    ///
+    /// # Errors
+    /// It does something else, or nothing in time.
+    pub async fn fail_with(mut self, code: Code) -> Verdict {
+        self.incoming.expect_code(code).await?;
         self.speaker.completed();
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::{fmt, marker::PhantomData, rc::Rc, time::Duration};
 use bytes::Bytes;
 use prost::{Message, Name};
 use tokio::{sync::mpsc, time::timeout};
-use tonic::Status;
+use tonic::{Code, Status};
 
 use crate::{
     conversation::{Direction, Speaker},
@@ -66,16 +66,36 @@ impl<T: Message + Name + Default + PartialEq> Reader<T> {
     /// # Errors
     /// There is none in time, or it is no `T`, or the stream ended; `expected` is shown then.
     pub async fn receive(&mut self, expected: &Outline) -> Verdict<Received<T>> {
+        match self.receive_or_status(expected).await? {
+            Ok(received) => Ok(received),
+            Err(status) => Err(self
+                .speaker
+                .failure(format!(
+                    "the stream failed with {}, and a message was expected",
+                    describe(&status)
+                ))
+                .detail("expected", expected.lines())),
+        }
+    }
+
+    /// Waits for the next message, or for the status with which the call fails instead.
+    ///
+    /// # Errors
+    /// There is neither in time, or what comes is no `T`, or the stream was completed; `expected` is shown then.
+    pub async fn receive_or_status(
+        &mut self,
+        expected: &Outline,
+    ) -> Verdict<Result<Received<T>, Status>> {
         let summary = match self.next().await {
             Some(Event::Message(bytes)) => match T::decode(bytes.clone()) {
                 Ok(message) => {
                     let shown = self.descriptors.show_encoded::<T>(&bytes);
                     self.speaker.heard(self.direction, &shown.outline);
-                    return Ok(Received {
+                    return Ok(Ok(Received {
                         message,
                         outline: shown.outline,
                         has_unknown_fields: shown.has_unknown_fields,
-                    });
+                    }));
                 }
                 Err(error) => format!(
                     "received what is no {}: {error}; its bytes are {bytes:02x?}",
@@ -88,12 +108,7 @@ impl<T: Message + Name + Default + PartialEq> Reader<T> {
                     self.from
                 )
             }
-            Some(Event::Failed(status)) => {
-                format!(
-                    "the stream failed with {}, and a message was expected",
-                    describe(&status)
-                )
-            }
+            Some(Event::Failed(status)) => return Ok(Err(status)),
             None => format!("no message within {:?}", self.patience),
         };
         Err(self
@@ -179,6 +194,26 @@ impl<T: Message + Name + Default + PartialEq> Reader<T> {
         let expected = format!("{} was to fail the call with {description:?}", self.from);
         let summary = match self.next().await {
             Some(Event::Failed(status)) if status.message() == description => return Ok(()),
+            Some(Event::Failed(status)) => {
+                format!("{expected}, and failed it with {}", describe(&status))
+            }
+            Some(Event::Message(bytes)) => {
+                return Err(self.unexpected(&format!("{expected}, and"), &bytes));
+            }
+            Some(Event::Completed) => format!("{expected}, and completed it"),
+            None => format!("{expected}, and did not within {:?}", self.patience),
+        };
+        Err(self.speaker.failure(summary))
+    }
+
+    /// Waits for the stream to fail with this code, behind the messages that were read; the description does not matter.
+    ///
+    /// # Errors
+    /// Something else comes, or nothing in time.
+    pub async fn expect_code(&mut self, code: Code) -> Verdict {
+        let expected = format!("{} was to fail the call with {code:?}", self.from);
+        let summary = match self.next().await {
+            Some(Event::Failed(status)) if status.code() == code => return Ok(()),
             Some(Event::Failed(status)) => {
                 format!("{expected}, and failed it with {}", describe(&status))
             }

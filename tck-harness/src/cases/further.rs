@@ -1,10 +1,12 @@
-//! Cases that the Cloudstate TCK does not have: the same models, used in ways that a busy proxy uses them.
+//! Cases that the Cloudstate TCK does not have, in groups whose titles begin with `extended`: the same models, used as a
+//! busy proxy uses them, and rules of the protocol that no official case checks.
 
 mod action;
 mod crdt;
 mod event_log;
 mod event_sourced;
 mod value_entity;
+mod violations;
 
 use crate::case::Case;
 
@@ -18,5 +20,6 @@ pub(super) fn all() -> Vec<Case> {
     cases.extend(event_sourced::cases());
     cases.extend(crdt::cases());
     cases.extend(event_log::cases());
+    cases.extend(violations::cases());
     cases
 }

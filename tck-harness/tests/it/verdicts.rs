@@ -5,6 +5,7 @@ mod crdt;
 mod event_log;
 mod event_sourced;
 mod value_entity;
+mod violations;
 
 use std::{collections::BTreeSet, time::Duration};
 

@@ -46,7 +46,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "HALF")]
     pub(crate) only: Option<Only>,
 
-    /// Run also the cases that the Cloudstate TCK does not have.
+    /// Run also the cases that the Cloudstate TCK does not have, the extended ones.
     #[arg(long)]
     pub(crate) further: bool,
 

@@ -22,7 +22,7 @@ fn case<const N: usize>(
     let body =
         async move |tck: &mut Fixture| -> Verdict { play(tck, kind, |_| steps().into()).await };
     let needs = &[CrdtTckModel::NAME, CrdtTwo::NAME];
-    Case::new("further: CRDT entity", name, needs, body)
+    Case::new("extended: CRDT entity", name, needs, body)
 }
 
 /// These updates, and then a failure.

@@ -37,7 +37,7 @@ const TWO: &str = EventSourcedEntityTwo::NAME;
 
 fn case(name: &'static str, body: impl AsyncFn(&mut Fixture) -> Verdict + 'static) -> Case {
     let needs = &[SUBSCRIBER, ONE, TWO];
-    Case::new("further: event log subscriptions", name, needs, body)
+    Case::new("extended: event log subscriptions", name, needs, body)
 }
 
 pub(super) fn cases() -> Vec<Case> {

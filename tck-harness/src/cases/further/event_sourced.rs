@@ -12,7 +12,7 @@ use crate::{
 
 fn case(name: &'static str, body: impl AsyncFn(&mut Fixture) -> Verdict + 'static) -> Case {
     Case::new(
-        "further: event sourced entity",
+        "extended: event sourced entity",
         name,
         &[EventSourcedTckModel::NAME, EventSourcedTwo::NAME],
         body,

@@ -12,7 +12,7 @@ use crate::{
 
 fn case(name: &'static str, body: impl AsyncFn(&mut Fixture) -> Verdict + 'static) -> Case {
     Case::new(
-        "further: entity",
+        "extended: entity",
         name,
         &[ValueEntityTckModel::NAME, ValueEntityTwo::NAME],
         body,

@@ -8,7 +8,7 @@ use crate::model_service::{
     },
 };
 
-const FURTHER: &str = "further: action";
+const FURTHER: &str = "extended: action";
 const GROUP: &str = "verifying model test: action";
 
 #[tokio::test]

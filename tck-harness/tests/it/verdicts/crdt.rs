@@ -8,7 +8,7 @@ use crate::model_service::{
     },
 };
 
-const FURTHER: &str = "further: CRDT entity";
+const FURTHER: &str = "extended: CRDT entity";
 const GROUP: &str = "verifying model test: CRDT entity";
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use crate::model_service::{
     },
 };
 
-const GROUP: &str = "further: event log subscriptions";
+const GROUP: &str = "extended: event log subscriptions";
 
 async fn test(fault: Option<Fault>) -> (Report, String) {
     let running = ModelService::start_both(Emitters { fault }, Subscriber { fault }).await;

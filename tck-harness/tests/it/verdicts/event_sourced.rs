@@ -11,7 +11,7 @@ use crate::model_service::{
     },
 };
 
-const FURTHER: &str = "further: event sourced entity";
+const FURTHER: &str = "extended: event sourced entity";
 const GROUP: &str = "verifying model test: event sourced entity";
 const NOT_RETAINED: &str =
     "verify failure actions do not retain emitted events (may request entity restart)";

@@ -8,7 +8,7 @@ use crate::model_service::{
     },
 };
 
-const FURTHER: &str = "further: entity";
+const FURTHER: &str = "extended: entity";
 const GROUP: &str = "verifying model test: entity";
 
 #[tokio::test]
