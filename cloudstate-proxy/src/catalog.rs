@@ -14,7 +14,7 @@ use cloudstate_protocol::{
     cloudstate::{Entity, EntitySpec, entity_passivation_strategy::Strategy},
     version,
 };
-use prost_reflect::{DescriptorPool, ServiceDescriptor};
+use prost_reflect::{DescriptorPool, FileDescriptor, ServiceDescriptor};
 
 use crate::transcoding::Transcoder;
 use subscription::Subscriptions;
@@ -119,6 +119,7 @@ impl Catalog {
                 "the descriptor set in EntitySpec.proto cannot be used: {error}"
             ))
         })?;
+        check_imports(&descriptors, &mut problems);
         if spec.entities.is_empty() {
             problems.add("the user function serves no entities");
         }
@@ -194,6 +195,30 @@ impl Catalog {
     /// Every method, service by service, in order of declaration.
     pub fn methods(&self) -> &[Arc<Method>] {
         &self.methods
+    }
+}
+
+/// Files that import each other are no schema: no compiler makes them, and clients of server reflection would follow
+/// their imports for ever.
+fn check_imports(descriptors: &DescriptorPool, problems: &mut Problems) {
+    let mut rest: Vec<_> = descriptors.files().collect();
+    loop {
+        let names: HashSet<_> = rest.iter().map(|file| file.name().to_owned()).collect();
+        let imports_one = |file: &FileDescriptor| {
+            file.dependencies()
+                .any(|import| names.contains(import.name()))
+        };
+        rest.retain(imports_one);
+        if rest.len() == names.len() {
+            break;
+        }
+    }
+    if !rest.is_empty() {
+        let names: Vec<_> = rest.iter().map(FileDescriptor::name).collect();
+        problems.add(format!(
+            "the descriptor set in EntitySpec.proto has an import cycle; these files are in it or import it: {}",
+            names.join(", ")
+        ));
     }
 }
 

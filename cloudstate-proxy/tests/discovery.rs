@@ -22,6 +22,7 @@ use cloudstate_proxy::{
     user_function::{EventSourcedConnection, UserFunction, UserFunctionError},
 };
 use futures_util::{FutureExt, future::BoxFuture};
+use prost::Message as _;
 
 const PROTO: &str = r#"
     syntax = "proto3";
@@ -229,6 +230,31 @@ fn versions_must_be_equal_and_descriptors_readable() {
     let mut unreadable = spec(vec![entity("Good", "a")]);
     unreadable.proto = (&b"\xff\xff"[..]).into();
     assert!(problems(&unreadable)[0].contains("EntitySpec.proto"));
+}
+
+/// A descriptor set, whose files are bytes.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Files {
+    #[prost(bytes = "vec", repeated, tag = "1")]
+    file: Vec<Vec<u8>>,
+}
+
+#[test]
+fn files_must_not_import_each_other() {
+    let mut circular = spec(vec![entity("Good", "a")]);
+    let mut files = Files::decode(circular.proto).unwrap();
+    let keys = b"\n\x1bcloudstate/entity_key.proto";
+    let keys = files.file.iter_mut().find(|file| file.starts_with(keys));
+    // One more `dependency`, as all fields of a message may be given in pieces.
+    keys.unwrap().extend(b"\x1a\x10under-test.proto");
+    circular.proto = files.encode_to_vec().into();
+    let found = problems(&circular);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("import cycle"), "{found:?}");
+    for file in ["under-test.proto", "cloudstate/entity_key.proto"] {
+        assert!(found[0].contains(file), "{found:?}");
+    }
+    assert!(!found[0].contains("google/"), "{found:?}");
 }
 
 /// Fails to answer a few times.
