@@ -32,6 +32,8 @@ pub struct Case {
     pub name: &'static str,
     /// Full names of the services that it needs.
     pub needs: &'static [&'static str],
+    /// Whether so much is sent that a [rough link](crate::rough_link) would take longer than anybody waits.
+    pub bulky: bool,
     body: Box<dyn Body>,
 }
 
@@ -59,6 +61,7 @@ impl Case {
             group,
             name,
             needs,
+            bulky: false,
             body: Box::new(body),
         }
     }
@@ -73,6 +76,15 @@ impl Case {
         Self {
             half: Half::Proxy,
             ..Self::new(group, name, needs, body)
+        }
+    }
+
+    /// The same case, marked as [`bulky`](Self::bulky).
+    #[must_use]
+    pub fn bulky(self) -> Self {
+        Self {
+            bulky: true,
+            ..self
         }
     }
 
@@ -110,6 +122,7 @@ impl fmt::Debug for Case {
             .field("group", &self.group)
             .field("name", &self.name)
             .field("needs", &self.needs)
+            .field("bulky", &self.bulky)
             .finish_non_exhaustive()
     }
 }
@@ -140,6 +153,7 @@ impl Fixture {
             descriptors: service.descriptors.clone(),
             conversation: Conversation::default(),
             patience,
+            deadline: None,
         };
         Self {
             service: service.clone(),

@@ -40,3 +40,10 @@ pub fn of(half: Half) -> Vec<Case> {
 pub fn further() -> Vec<Case> {
     further::all()
 }
+
+/// The extended cases that take place there.
+pub fn further_of(half: Half) -> Vec<Case> {
+    let mut cases = further();
+    cases.retain(|case| case.half == half);
+    cases
+}

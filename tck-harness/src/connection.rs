@@ -32,6 +32,8 @@ pub struct Link {
     pub(crate) descriptors: Rc<Descriptors>,
     pub(crate) conversation: Conversation,
     pub(crate) patience: Duration,
+    /// Sent along with each call.
+    pub(crate) deadline: Option<Duration>,
 }
 
 /// An open stream: `In` goes to the peer, `Out` comes from it. Dropped, it is cancelled.
@@ -57,14 +59,26 @@ impl Drop for Call {
 }
 
 impl Link {
+    /// Gives the peer this time for each call that is opened, which it is told.
+    #[must_use]
+    pub fn within(self, deadline: Duration) -> Self {
+        Self {
+            deadline: Some(deadline),
+            ..self
+        }
+    }
+
     /// Opens a stream on the rpc with this path, such as `/cloudstate.crdt.Crdt/handle`.
     ///
     /// It returns before the peer has said anything: many servers answer only behind their first message.
     pub fn open<In, Out>(&self, path: impl Into<Cow<'static, str>>) -> Connection<In, Out> {
         let (outgoing, input) = mpsc::channel(IN_FLIGHT);
         let (output, events) = mpsc::channel(IN_FLIGHT);
-        let input = ReceiverStream::new(input);
-        let call = converse(self.channel.clone(), path.into(), input, output);
+        let mut request = Request::new(ReceiverStream::new(input));
+        if let Some(deadline) = self.deadline {
+            request.set_timeout(deadline);
+        }
+        let call = converse(self.channel.clone(), path.into(), request, output);
         let speaker = self.conversation.join();
         Connection {
             outgoing: Some(outgoing),
@@ -97,7 +111,7 @@ impl Link {
 async fn converse(
     channel: Channel,
     path: Cow<'static, str>,
-    input: ReceiverStream<Bytes>,
+    request: Request<ReceiverStream<Bytes>>,
     output: mpsc::Sender<Event>,
 ) {
     let last = async {
@@ -108,9 +122,7 @@ async fn converse(
             .map_err(|error| Status::unavailable(error.to_string()))?;
         let path = PathAndQuery::try_from(&*path)
             .map_err(|error| Status::internal(format!("{path:?} is no path: {error}")))?;
-        let replies = client
-            .streaming(Request::new(input), path, RawCodec)
-            .await?;
+        let replies = client.streaming(request, path, RawCodec).await?;
         let mut replies = replies.into_inner();
         while let Some(message) = replies.message().await? {
             if output.send(Event::Message(message)).await.is_err() {

@@ -2,9 +2,11 @@
 //! busy proxy uses them, and rules of the protocol that no official case checks.
 
 mod action;
+mod clients;
 mod crdt;
 mod event_log;
 mod event_sourced;
+mod load;
 mod value_entity;
 mod violations;
 
@@ -21,5 +23,7 @@ pub(super) fn all() -> Vec<Case> {
     cases.extend(crdt::cases());
     cases.extend(event_log::cases());
     cases.extend(violations::cases());
+    cases.extend(load::cases());
+    cases.extend(clients::cases());
     cases
 }

@@ -3,7 +3,10 @@
 use std::{rc::Rc, time::Duration};
 
 use bytes::Bytes;
-use http::{Method, Request, StatusCode, header::CONTENT_TYPE};
+use http::{
+    Method, Request, StatusCode,
+    header::{ACCEPT, CONTENT_TYPE},
+};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
@@ -60,7 +63,7 @@ impl Http {
     /// # Errors
     /// There is no answer in time.
     pub async fn get(&self) -> Verdict<Answer> {
-        self.send(Method::GET, "", Bytes::new()).await
+        self.send(Method::GET, "", Bytes::new(), "*/*").await
     }
 
     /// Sends a JSON text to a path, which is without its `/`, and expects this JSON text.
@@ -90,12 +93,25 @@ impl Http {
         check_equal("the body", description, &*answer.body)
     }
 
-    async fn send_json(&self, path: &str, json: &str) -> Verdict<Answer> {
+    /// Sends a JSON text to a path, which is without its `/`, for an answer of this media type.
+    ///
+    /// # Errors
+    /// There is no answer in time.
+    pub async fn post_accepting(
+        &self,
+        path: &str,
+        json: &str,
+        media_type: &str,
+    ) -> Verdict<Answer> {
         let body = Bytes::copy_from_slice(json.as_bytes());
-        self.send(Method::POST, path, body).await
+        self.send(Method::POST, path, body, media_type).await
     }
 
-    async fn send(&self, method: Method, path: &str, body: Bytes) -> Verdict<Answer> {
+    async fn send_json(&self, path: &str, json: &str) -> Verdict<Answer> {
+        self.post_accepting(path, json, "*/*").await
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Bytes, accept: &str) -> Verdict<Answer> {
         let uri = format!("http://{}/{path}", self.address);
         let failure = |error: &dyn std::fmt::Display| {
             Failure::new(format!("{method} {uri} has no answer: {error}"))
@@ -104,6 +120,7 @@ impl Http {
             .method(&method)
             .uri(&uri)
             .header(CONTENT_TYPE, "application/json")
+            .header(ACCEPT, accept)
             .body(Full::new(body))
             .map_err(|error| failure(&error))?;
         let exchange = async {

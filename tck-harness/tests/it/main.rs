@@ -10,6 +10,7 @@ mod own_services;
 mod process;
 mod program;
 mod proxied;
+mod rejections;
 mod robustness;
 mod verdicts;
 

@@ -10,7 +10,7 @@ async fn the_model_services_pass() {
     let mut text = Vec::new();
     let mut printer = Printer::new(&mut text, false);
     let mut cases = cases::of(Half::Service);
-    cases.extend(cases::further());
+    cases.extend(cases::further_of(Half::Service));
     let report = Runner::new(&service)
         .run(&cases, |progress| {
             printer.progress(progress).unwrap();
@@ -35,6 +35,7 @@ async fn the_model_services_pass() {
         "extended: protocol violations, event sourced entity: 8 passed, 0 failed, 0 skipped",
         "extended: protocol violations, entity: 8 passed, 0 failed, 0 skipped",
         "extended: protocol violations, CRDT entity: 8 passed, 0 failed, 0 skipped",
+        "extended: load: 3 passed, 0 failed, 0 skipped",
     ] {
         assert!(
             sums.iter().any(|one| one == sum),

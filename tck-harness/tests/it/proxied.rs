@@ -52,6 +52,7 @@ async fn test(command: &str, wanted: impl Fn(&Case) -> bool) -> (Report, String)
     let (process, runner, proxy) = start(command).await;
     let proxy = proxy.unwrap();
     let mut cases = cases::of(Half::Proxy);
+    cases.extend(cases::further_of(Half::Proxy));
     cases.retain(wanted);
     let mut text = Vec::new();
     let mut printer = Printer::new(&mut text, false);
@@ -67,8 +68,14 @@ async fn test(command: &str, wanted: impl Fn(&Case) -> bool) -> (Report, String)
 
 #[tokio::test]
 async fn the_sidecar_passes() {
-    let (report, _) = test("{}", |_| true).await;
+    let (report, _) = test("{}", |case| !case.group.starts_with("extended")).await;
     assert_eq!(report.to_string(), "30 passed, 0 failed, 0 skipped");
+}
+
+#[tokio::test]
+async fn the_sidecar_passes_the_extended_cases() {
+    let (report, _) = test("{}", |case| case.group.starts_with("extended")).await;
+    assert_eq!(report.to_string(), "8 passed, 0 failed, 0 skipped");
 }
 
 #[tokio::test]

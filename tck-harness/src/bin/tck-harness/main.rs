@@ -87,7 +87,7 @@ async fn run(arguments: &Arguments) -> Result<bool, Trouble> {
     if arguments.further {
         cases.extend(cases::further());
     }
-    cases.retain(|case| arguments.select(case));
+    cases.retain(|case| arguments.select(case) && !(arguments.rough_link && case.bulky));
     if cases.is_empty() {
         return Err(Trouble::NoCase);
     }
