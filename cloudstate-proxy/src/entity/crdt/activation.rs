@@ -333,6 +333,8 @@ impl<'a> Activation<'a> {
             (None, None) => now + limits.passivate_after,
         };
         if due > now {
+            // A command that is answered soon leaves an entity that is idle from then on.
+            let due = due.min(now + limits.passivate_after);
             self.timer.as_mut().reset(due);
             return None;
         }

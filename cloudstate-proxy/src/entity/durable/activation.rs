@@ -268,7 +268,8 @@ impl<'a, K: Kind> Activation<'a, K> {
             None => last_used + self.host.limits.passivate_after,
         };
         if due > now {
-            timer.reset(due);
+            // A command that is answered soon leaves an entity that is idle from then on.
+            timer.reset(due.min(now + self.host.limits.passivate_after));
             return None;
         }
         Some(match self.running {

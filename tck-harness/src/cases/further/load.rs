@@ -1,17 +1,22 @@
-//! Much at once: commands, bytes and events.
+//! Much at once: commands, bytes and events, and commands at the moment when an entity is passivated.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
-use cloudstate::Service as _;
+use cloudstate::{Rpc, Service as _};
 use cloudstate_protocol::cloudstate::eventsourced::event_sourced_stream_in::Message as In;
-use prost::Message as _;
+use prost::{Message as _, Name};
+use tokio::time::sleep;
 
 use crate::{
     answer::command,
     case::{Case, Fixture},
     event_sourced::{self, emit, reply},
     failure::{Failure, Verdict},
-    pb::{self, EventSourcedTckModel, Request, Response, valueentity::ValueEntityTckModel},
+    pb::{
+        self, EventSourcedConfigured, EventSourcedTckModel, Request, Response,
+        crdt::CrdtConfigured,
+        valueentity::{ValueEntityConfigured, ValueEntityTckModel},
+    },
     proxy::{EventSourced, Kind as _, ProxiedEntity, ValueEntity},
     value_entity::{self, update},
 };
@@ -26,6 +31,15 @@ const EVENTS: i64 = 10_000;
 
 /// Length of a large value, in bytes.
 const LARGE: usize = 1_000_000;
+
+/// How many entities are used around the moment of their passivation.
+const IDLERS: usize = 8;
+
+/// The first pause between two commands, a little shorter than the passivation timeout of 100 ms.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(92);
+
+/// The pause after which entities must have been passivated, also on a busy machine.
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 pub(super) fn cases() -> Vec<Case> {
     let event_sourced = &[EventSourcedTckModel::NAME];
@@ -59,6 +73,45 @@ pub(super) fn cases() -> Vec<Case> {
             large_messages,
         )
         .bulky(),
+        Case::proxied(
+            GROUP,
+            "commands come while event-sourced entities are passivated",
+            &[EventSourcedConfigured::NAME],
+            async |tck| {
+                let ids = [(); IDLERS].map(|()| tck.next_event_sourced_id());
+                let request = |id: &str| Request {
+                    id: id.into(),
+                    ..Request::default()
+                };
+                idle(tck, EventSourcedConfigured::Call, ids, request).await
+            },
+        ),
+        Case::proxied(
+            GROUP,
+            "commands come while value entities are passivated",
+            &[ValueEntityConfigured::NAME],
+            async |tck| {
+                let ids = [(); IDLERS].map(|()| tck.next_value_entity_id());
+                let request = |id: &str| pb::valueentity::Request {
+                    id: id.into(),
+                    ..pb::valueentity::Request::default()
+                };
+                idle(tck, ValueEntityConfigured::Call, ids, request).await
+            },
+        ),
+        Case::proxied(
+            GROUP,
+            "commands come while CRDT entities are passivated",
+            &[CrdtConfigured::NAME],
+            async |tck| {
+                let ids = [(); IDLERS].map(|()| tck.next_crdt_id("Configured"));
+                let request = |id: &str| pb::crdt::Request {
+                    id: id.into(),
+                    ..pb::crdt::Request::default()
+                };
+                idle(tck, CrdtConfigured::Call, ids, request).await
+            },
+        ),
     ]
 }
 
@@ -191,4 +244,43 @@ async fn large_messages(tck: &mut Fixture) -> Verdict {
     entity
         .overhears(process, 2, &request(&large), &stored.to(2))
         .await
+}
+
+/// Calls entities again and again, each time a little later, until they are passivated between most calls; every call
+/// must be answered.
+async fn idle<R: Rpc + Copy>(
+    tck: &mut Fixture,
+    rpc: R,
+    ids: [String; IDLERS],
+    request: impl Fn(&str) -> R::Request,
+) -> Verdict
+where
+    R::Request: Name,
+    R::Response: Name + Default + PartialEq,
+{
+    let client = tck.client()?;
+    let mut pause = SHORTEST_PAUSE;
+    let mut activations = 0;
+    while activations < 5 * IDLERS {
+        if pause > LONGEST_PAUSE {
+            return Err(Failure::new(format!(
+                "entities whose passivation timeout is 100 ms are still there after {pause:?}"
+            )));
+        }
+        let mut calls = Vec::new();
+        for id in &ids {
+            let mut call = client.call(rpc);
+            call.send(&request(id)).await?;
+            call.end_input();
+            calls.push(call);
+        }
+        for mut call in calls {
+            call.expect(&R::Response::default()).await?;
+            call.complete().await?;
+        }
+        activations += tck.intercepted()?.clear().await;
+        sleep(pause).await;
+        pause += pause / 32;
+    }
+    Ok(())
 }
