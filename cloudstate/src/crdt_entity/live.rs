@@ -39,7 +39,6 @@ pub(crate) trait LiveEntity: Send {
     ) -> Result<(), CrdtError>;
 
     /// The state, whose type the test kit knows.
-    #[cfg(feature = "embedded")]
     fn state(&self) -> &dyn std::any::Any;
 
     /// Runs a command, and tells the streams that were open before.
@@ -167,7 +166,6 @@ impl<E: Handlers + CrdtEntity> LiveEntity for Live<E> {
         Ok(())
     }
 
-    #[cfg(feature = "embedded")]
     fn state(&self) -> &dyn std::any::Any {
         &*self.context
     }
