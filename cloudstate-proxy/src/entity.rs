@@ -2,6 +2,7 @@
 //!
 //! Only the hosts below see both sides, the user function and the store.
 
+mod closing;
 mod crdt;
 mod durable;
 mod event_sourced;

@@ -22,7 +22,7 @@ use tonic::Code;
 use super::{
     CrdtHost, End,
     deletion::entity_deleted,
-    ending::{CLOSE_TIMEOUT, Changes, Ending},
+    ending::{Changes, Ending},
     exchange::Exchange,
     listeners::{Gone, Listeners},
     outbox::{Outbox, Parcel},
@@ -32,7 +32,7 @@ use super::{
 use crate::{
     call::CallError,
     crdt::Crdt,
-    entity::{Envelope, Inbox, Lost, Respond},
+    entity::{Envelope, Inbox, Lost, Respond, closing::CLOSE_TIMEOUT},
     store::EntityKey,
     user_function::CrdtConnection,
 };

@@ -1,14 +1,9 @@
 //! How an activation ends: idle, deleted, given up, or at odds with the store.
 
-use std::time::Duration;
-
-use tokio::time::timeout;
+use futures_util::stream;
 
 use super::{End, activation::Activation, deletion::entity_deleted};
-use crate::{call::CallError, store::StoreError, user_function::UserFunctionError};
-
-/// How long a user function may take to complete a stream that the proxy has half-closed.
-pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+use crate::{call::CallError, entity::closing, store::StoreError};
 
 /// Why an activation is over, and what is still to be done.
 #[derive(Debug)]
@@ -116,22 +111,11 @@ impl Activation<'_> {
     /// Half-closes the stream and waits for the user function to complete it.
     async fn close(&mut self) {
         self.exchange.close();
-        let key = self.key;
-        let completed = timeout(CLOSE_TIMEOUT, async {
-            while let Some(message) = self.exchange.next().await {
-                message?;
-                tracing::warn!(entity = %key, "the user function sent a message after its stream was closed");
-            }
-            Ok::<_, UserFunctionError>(())
-        });
-        match completed.await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                tracing::warn!(entity = %key, %error, "the stream did not end in good order");
-            }
-            Err(_) => {
-                tracing::warn!(entity = %key, "the user function did not complete its stream within {CLOSE_TIMEOUT:?}");
-            }
-        }
+        let (key, exchange) = (self.key, &mut self.exchange);
+        closing::close(
+            key,
+            closing::hear_out(key, stream::poll_fn(|cx| exchange.poll_next(cx))),
+        )
+        .await;
     }
 }

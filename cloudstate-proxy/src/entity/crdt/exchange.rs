@@ -55,12 +55,17 @@ impl Exchange {
     ///
     /// May be dropped and called again at any point.
     pub(super) async fn next(&mut self) -> Option<Result<CrdtStreamOut, UserFunctionError>> {
-        poll_fn(|cx| {
-            // Why the stream has ended is heard when it is read.
-            let _ = self.poll_send(cx);
-            self.connection.as_mut().poll_next(cx)
-        })
-        .await
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// [`next`](Self::next), polled.
+    pub(super) fn poll_next(
+        &mut self,
+        cx: &mut std::task::Context<'_>,
+    ) -> Poll<Option<Result<CrdtStreamOut, UserFunctionError>>> {
+        // Why the stream has ended is heard when it is read.
+        let _ = self.poll_send(cx);
+        self.connection.as_mut().poll_next(cx)
     }
 
     fn poll_send(

@@ -1,16 +1,10 @@
 //! How an activation ends: idle, restarted, given up, or at odds with the store.
 
-use std::time::Duration;
-
-use futures_util::{SinkExt, StreamExt};
-use tokio::time::timeout;
+use futures_util::SinkExt;
 use tonic::Code;
 
 use super::{End, Kind, activation::Activation};
-use crate::{call::CallError, store::StoreError, user_function::UserFunctionError};
-
-/// How long a user function may take to complete a stream that the proxy has half-closed.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+use crate::{call::CallError, entity::closing, store::StoreError};
 
 /// Why an activation does not go on. What is left to do takes time.
 #[derive(Debug)]
@@ -87,22 +81,11 @@ impl<K: Kind> Activation<'_, K> {
     /// Half-closes the stream and waits for the user function to complete it.
     async fn close(&mut self) {
         let entity = self.entity.key();
-        let completed = timeout(CLOSE_TIMEOUT, async {
-            self.connection.close().await?;
-            while let Some(message) = self.connection.next().await {
-                message?;
-                tracing::warn!(%entity, "the user function sent a message after its stream was closed");
-            }
-            Ok::<_, UserFunctionError>(())
-        });
-        match completed.await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                tracing::warn!(%entity, %error, "the stream did not end in good order");
-            }
-            Err(_) => {
-                tracing::warn!(%entity, "the user function did not complete its stream within {CLOSE_TIMEOUT:?}");
-            }
-        }
+        let connection = &mut self.connection;
+        closing::close(entity, async {
+            connection.close().await?;
+            closing::hear_out(entity, connection).await
+        })
+        .await;
     }
 }

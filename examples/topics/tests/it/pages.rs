@@ -1,4 +1,4 @@
-//! The pages of `docs` show code of the examples, which is compiled and tested; and the index says how long they are.
+//! The pages of `docs` show code that is compiled and tested; and the index says how long the examples are.
 
 use std::{fs, path::Path};
 
@@ -13,36 +13,50 @@ fn read(path: &str) -> String {
     }
 }
 
-/// A block of Rust is an excerpt of the file that the line above it names.
+/// Every block of Rust in a page is an excerpt of the file that the line above it names; so is whatever else names one.
 #[test]
-fn what_the_pages_show_is_in_the_examples() {
-    let pages = [
-        "docs/actions.md",
-        "docs/crdts.md",
-        "docs/event-sourced-entities.md",
-        "docs/value-entities.md",
-    ];
-    for page in pages {
-        let text = read(page);
+fn what_the_pages_show_is_in_the_code() {
+    let mut showing = Vec::new();
+    for page in fs::read_dir(root().join("docs")).unwrap() {
+        let page = page.unwrap().path();
+        if page.extension().is_none_or(|extension| extension != "md") {
+            continue;
+        }
+        let name = page.file_name().unwrap().to_str().unwrap();
+        let text = fs::read_to_string(&page).unwrap();
         let mut excerpts = 0;
-        for block in text.split("```rust\n").skip(1).zip(text.split("```rust\n")) {
-            let (after, before) = block;
-            let code = after.split("```").next().unwrap();
-            let source = before.trim_end().lines().last().unwrap();
-            let source = source
-                .strip_prefix("<!-- from ")
-                .and_then(|line| line.strip_suffix(" -->"));
-            let Some(source) = source else {
-                panic!("{page}: no `<!-- from FILE -->` above\n{code}");
-            };
+        for quote in text.split("<!-- from ").skip(1) {
+            let (source, rest) = quote.split_once(" -->\n```").unwrap();
+            let (_, rest) = rest.split_once('\n').unwrap();
+            let code = rest.split("```").next().unwrap();
             assert!(
                 read(source).contains(code),
-                "{page}: not in {source}:\n{code}"
+                "{name}: not in {source}:\n{code}"
             );
             excerpts += 1;
         }
-        assert!(excerpts > 0, "{page} shows nothing");
+        for (before, _) in text.match_indices("```rust\n") {
+            let above = text[..before].trim_end().lines().last().unwrap();
+            assert!(
+                above.starts_with("<!-- from "),
+                "{name}: no `<!-- from FILE -->` above the code behind `{above}`"
+            );
+        }
+        if excerpts > 0 {
+            showing.push(name.to_owned());
+        }
     }
+    showing.sort();
+    assert_eq!(
+        showing,
+        [
+            "actions.md",
+            "crdts.md",
+            "event-sourced-entities.md",
+            "testing.md",
+            "value-entities.md",
+        ]
+    );
 }
 
 #[test]
