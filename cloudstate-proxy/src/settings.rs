@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
 
-use clap::Args;
+use clap::{Args, Command, FromArgMatches, builder::Resettable};
 use cloudstate_process::value;
 
 use crate::store::StoreLocation;
@@ -145,6 +145,22 @@ pub struct Settings {
     pub drain_timeout: Duration,
 }
 
+/// What `--help` names as defaults, whatever the environment says.
+impl Default for Settings {
+    fn default() -> Self {
+        let command = Self::augment_args(Command::new("defaults").no_binary_name(true))
+            .mut_args(|argument| argument.env(Resettable::Reset));
+        let none: [&str; 0] = [];
+        let settings = command
+            .try_get_matches_from(none)
+            .and_then(|matches| Self::from_arg_matches(&matches));
+        match settings {
+            Ok(settings) => settings,
+            Err(error) => unreachable!("every setting has a default: {error}"),
+        }
+    }
+}
+
 impl Settings {
     /// The store, which is `./data/<service>` where none is set.
     ///
@@ -187,6 +203,14 @@ mod tests {
         ] {
             assert_eq!(directory_name(service), directory);
         }
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_flags() {
+        let settings = Settings::default();
+        assert_eq!(settings.http_host.to_string(), "127.0.0.1");
+        assert_eq!(settings.http_port, 9000);
+        assert!(settings.store.is_none());
     }
 
     #[test]

@@ -1,17 +1,20 @@
 //! The proxy under test: between a client, which is the harness, and an interceptor in front of the service.
 
+mod embedded;
 mod entity;
 mod http;
 mod intercepted;
 mod interceptor;
+mod recording;
 
 pub use entity::{Crdt, EventSourced, Kind, ProxiedEntity, ValueEntity};
 pub use http::{Answer, Http};
 pub use intercepted::{Intercepted, Overheard};
 
-use std::{io, net::SocketAddr, rc::Rc, time::Duration};
+use std::{io, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
 use cloudstate_protocol::cloudstate::{EntitySpec, ProxyInfo};
+use cloudstate_proxy::user_function::UserFunction;
 use prost::Message;
 use tokio::{
     sync::mpsc,
@@ -21,12 +24,11 @@ use tonic::transport::{Channel, Endpoint};
 
 use crate::{
     reader::Event,
+    rough_link::RoughLink,
     service::{START_PATIENCE, Service},
 };
-use interceptor::{Interceptor, RecordedCall};
-
-/// The call by which a proxy discovers the service.
-const DISCOVER: &str = "/cloudstate.EntityDiscovery/discover";
+use interceptor::Interceptor;
+use recording::{DISCOVER, RecordedCall, Recorder, Reports};
 
 /// Pause between two attempts to reach a proxy that is starting.
 const RETRY_EVERY: Duration = Duration::from_millis(100);
@@ -38,8 +40,22 @@ const ATTEMPT: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub struct Interception {
     interceptor: Interceptor,
-    calls: mpsc::Receiver<RecordedCall>,
+    link: Option<RoughLink>,
+    recording: Recording,
 }
+
+/// What a proxy says to its service, from the first call on.
+#[derive(Debug)]
+struct Recording {
+    calls: mpsc::Receiver<RecordedCall>,
+    reports: Reports,
+    /// Where the service seems to be.
+    service: String,
+}
+
+/// A proxy that runs in this process, together with its user function.
+#[derive(Debug)]
+pub struct EmbeddedProxy(cloudstate_proxy::Proxy);
 
 /// A proxy that has discovered the service through an interceptor, and answers clients.
 #[derive(Clone, Debug)]
@@ -48,7 +64,9 @@ pub struct Proxy {
     pub(crate) http: Http,
     pub(crate) intercepted: Intercepted,
     address: Rc<str>,
-    interceptor: Rc<Interceptor>,
+    reports: Reports,
+    /// Listens for as long as there is a proxy.
+    _listening: Option<Rc<(Interceptor, Option<RoughLink>)>>,
     info: Rc<ProxyInfo>,
     spec: Rc<EntitySpec>,
 }
@@ -73,12 +91,12 @@ pub enum ProxyError {
     },
     /// The proxy did not discover the service as it should.
     #[error(
-        "the proxy was to discover the service at {address}, and {trouble}{}",
+        "the proxy was to discover the service at {service}, and {trouble}{}",
         reported(reports)
     )]
     Discovery {
         /// Where the service seems to be.
-        address: SocketAddr,
+        service: String,
         /// What it did instead.
         trouble: String,
         /// What it says about that.
@@ -92,6 +110,9 @@ pub enum ProxyError {
         /// What became of the last attempt.
         trouble: String,
     },
+    /// The proxy with the service inside does not start.
+    #[error("the embedded proxy does not start")]
+    Embedded(#[from] cloudstate_proxy::StartError),
 }
 
 impl Interception {
@@ -100,25 +121,91 @@ impl Interception {
     /// # Errors
     /// It cannot be listened there.
     pub async fn bind(address: &str, service: &Service) -> Result<Self, ProxyError> {
-        let (interceptor, calls) = Interceptor::bind(address, service.channel.clone())
+        let (recorder, calls) = Recorder::new();
+        let reports = recorder.reports();
+        let interceptor = Interceptor::bind(address, service.channel.clone(), recorder)
             .await
             .map_err(|source| ProxyError::Listen {
                 address: address.into(),
                 source,
             })?;
-        Ok(Self { interceptor, calls })
+        let service = interceptor.address().to_string();
+        let recording = Recording {
+            calls,
+            reports,
+            service,
+        };
+        Ok(Self {
+            interceptor,
+            link: None,
+            recording,
+        })
+    }
+
+    /// The same, behind a link that splits and delays what the proxy and the service say to each other.
+    ///
+    /// # Errors
+    /// No port is to be had for the link.
+    pub async fn behind_rough_link(self, seed: u64) -> io::Result<Self> {
+        let link = RoughLink::to(self.interceptor.address(), seed).await?;
+        Ok(Self {
+            link: Some(link),
+            ..self
+        })
     }
 
     /// Where the proxy has to look for the service.
     pub fn address(&self) -> SocketAddr {
-        self.interceptor.address()
+        match &self.link {
+            Some(link) => link.address(),
+            None => self.interceptor.address(),
+        }
     }
 
     /// Waits until the proxy at `HOST:PORT` has discovered the service and answers clients.
     ///
     /// # Errors
     /// It does not within [`START_PATIENCE`], or calls something else first.
-    pub async fn proxy_at(mut self, address: &str) -> Result<Proxy, ProxyError> {
+    pub async fn proxy_at(self, address: &str) -> Result<Proxy, ProxyError> {
+        let proxy = self.recording.proxy_at(address).await?;
+        Ok(Proxy {
+            _listening: Some(Rc::new((self.interceptor, self.link))),
+            ..proxy
+        })
+    }
+}
+
+impl EmbeddedProxy {
+    /// Starts this project's proxy in this process, around a user function in this process too, on a free port and
+    /// with the memory store.
+    ///
+    /// What the two say to each other is no different from what passes over a network.
+    ///
+    /// # Errors
+    /// The proxy does not start, or does not answer.
+    pub async fn start(user_function: Arc<dyn UserFunction>) -> Result<(Self, Proxy), ProxyError> {
+        let (recorder, calls) = Recorder::new();
+        let recording = Recording {
+            calls,
+            reports: recorder.reports(),
+            service: "its own process".into(),
+        };
+        let running = embedded::start(user_function, recorder).await?;
+        let proxy = recording.proxy_at(&running.address().to_string()).await?;
+        Ok((Self(running), proxy))
+    }
+
+    /// Stops it in order.
+    ///
+    /// # Errors
+    /// The store could not be closed.
+    pub async fn stop(self) -> Result<(), cloudstate_proxy::store::StoreError> {
+        self.0.stop().await
+    }
+}
+
+impl Recording {
+    async fn proxy_at(mut self, address: &str) -> Result<Proxy, ProxyError> {
         let deadline = Instant::now() + START_PATIENCE;
         let endpoint = Endpoint::from_shared(format!("http://{address}"))
             .ok()
@@ -130,9 +217,9 @@ impl Interception {
             Ok(discovery) => discovery,
             Err(trouble) => {
                 return Err(ProxyError::Discovery {
-                    address: self.address(),
+                    service: self.service,
                     trouble,
-                    reports: self.interceptor.take_reports(),
+                    reports: self.reports.take(),
                 });
             }
         };
@@ -151,7 +238,8 @@ impl Interception {
             http,
             intercepted: Intercepted::new(self.calls),
             address: address.into(),
-            interceptor: Rc::new(self.interceptor),
+            reports: self.reports,
+            _listening: None,
             info: Rc::new(info),
             spec: Rc::new(spec),
         })
@@ -206,7 +294,7 @@ impl Proxy {
 
     /// What it has reported to the service as an error, since the last time.
     pub fn take_reports(&self) -> Vec<String> {
-        self.interceptor.take_reports()
+        self.reports.take()
     }
 }
 

@@ -2,7 +2,11 @@
 //!
 //! Between programs on one machine messages arrive whole and at once, which hides mistakes that a network brings out.
 
-use std::{io, net::Ipv4Addr, time::Duration};
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -22,26 +26,26 @@ const DELAY: u64 = 3;
 /// The order of the bytes, and the end of either direction, are kept. Dropped, it closes its connections.
 #[derive(Debug)]
 pub struct RoughLink {
-    address: String,
+    address: SocketAddr,
     acceptor: AbortHandle,
 }
 
 impl RoughLink {
-    /// A link to `HOST:PORT`. Pieces and pauses follow from the seed.
+    /// A link to this address, such as `HOST:PORT`. Pieces and pauses follow from the seed.
     ///
     /// # Errors
     /// No port is to be had.
-    pub async fn to(target: &str, seed: u64) -> io::Result<Self> {
+    pub async fn to(target: impl ToString, seed: u64) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let address = listener.local_addr()?.to_string();
-        let accepting = accept(listener, target.to_owned(), Random(seed));
+        let address = listener.local_addr()?;
+        let accepting = accept(listener, target.to_string(), Random(seed));
         let acceptor = tokio::spawn(accepting).abort_handle();
         Ok(Self { address, acceptor })
     }
 
-    /// Where the link listens, as `HOST:PORT`.
-    pub fn address(&self) -> &str {
-        &self.address
+    /// Where the link listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::{fmt, net::SocketAddr, path::PathBuf, sync::Arc};
 
-use clap::{Args, Command, FromArgMatches, builder::Resettable};
 use cloudstate_proxy::{Proxy, Settings, store::StoreLocation};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -258,17 +257,10 @@ async fn start(cloudstate: &Cloudstate, settings: &Settings) -> Proxy {
 
 /// The defaults, whatever the environment of the test says, on a free port.
 fn settings(store: StoreLocation) -> Settings {
-    let command = Settings::augment_args(Command::new("test"))
-        .mut_args(|argument| argument.env(Resettable::Reset));
-    let settings = command
-        .try_get_matches_from(["test", "--http-port=0"])
-        .and_then(|matches| Settings::from_arg_matches(&matches));
-    match settings {
-        Ok(settings) => Settings {
-            store: Some(store),
-            ..settings
-        },
-        Err(error) => unreachable!("every setting has a default: {error}"),
+    Settings {
+        http_port: 0,
+        store: Some(store),
+        ..Settings::default()
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
     reader::{Party, Reader},
 };
 
-use super::interceptor::RecordedCall;
+use super::recording::RecordedCall;
 
 /// How long nothing must come behind a case.
 const QUIET: Duration = Duration::from_millis(10);

@@ -6,15 +6,13 @@ use std::{
     io,
     net::SocketAddr,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
 };
 
 use bytes::{BufMut, Bytes};
-use cloudstate_protocol::{cloudstate::UserFunctionError, version};
+use cloudstate_protocol::version;
 use futures_util::stream::{self, Stream};
 use http::uri::PathAndQuery;
-use prost::Message as _;
 use tokio::{
     net::TcpListener,
     sync::{mpsc, oneshot},
@@ -31,7 +29,8 @@ use tonic::{
 };
 use tower::Service;
 
-use crate::{connection::IN_FLIGHT, raw_codec::RawCodec, reader::Event};
+use super::recording::{Recorder, record};
+use crate::{raw_codec::RawCodec, reader::Event};
 
 /// What a service serves to a proxy.
 const SERVICES: [&str; 5] = [
@@ -42,53 +41,23 @@ const SERVICES: [&str; 5] = [
     version::VALUE_ENTITY,
 ];
 
-/// Where a proxy says what it finds wrong with the service. It is no part of a conversation.
-const REPORT_ERROR: &str = "/cloudstate.EntityDiscovery/reportError";
-
-/// Calls that nobody has looked at yet. A proxy that makes more has to wait.
-const WAITING_CALLS: usize = 256;
-
-/// Reported errors that are kept.
-const KEPT_REPORTS: usize = 20;
-
 /// The server that the proxy takes for the service. It stops when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Interceptor {
     address: SocketAddr,
     server: JoinHandle<()>,
-    reports: Reports,
 }
-
-/// A call that has come from the proxy. What is said in it is passed on whether or not this is read or kept.
-#[derive(Debug)]
-pub(crate) struct RecordedCall {
-    /// Such as `/cloudstate.crdt.Crdt/handle`.
-    pub(crate) path: String,
-    /// From the proxy to the service.
-    pub(crate) there: mpsc::Receiver<Event>,
-    /// From the service to the proxy.
-    pub(crate) back: mpsc::Receiver<Event>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Reports(Arc<Mutex<Vec<String>>>);
 
 impl Interceptor {
-    /// Listens at this address for the proxy of the service at the other end of the channel. Its calls come out of the
-    /// receiver in their order.
-    pub(crate) async fn bind(
+    /// Listens at this address for the proxy of the service at the other end of the channel.
+    pub(super) async fn bind(
         address: &str,
         service: Channel,
-    ) -> io::Result<(Self, mpsc::Receiver<RecordedCall>)> {
+        recorder: Recorder,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
-        let (calls, recorded) = mpsc::channel(WAITING_CALLS);
-        let reports = Reports::default();
-        let relay = Relay {
-            service,
-            calls,
-            reports: reports.clone(),
-        };
+        let relay = Relay { service, recorder };
         let serving = Server::builder()
             .add_service(Served::<0>(relay.clone()))
             .add_service(Served::<1>(relay.clone()))
@@ -100,27 +69,12 @@ impl Interceptor {
             // It ends with the task; a connection's errors are its own.
             let _ = serving.await;
         });
-        let interceptor = Self {
-            address,
-            server,
-            reports,
-        };
-        Ok((interceptor, recorded))
+        Ok(Self { address, server })
     }
 
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
-    }
-
-    /// The errors that the proxy has reported to the service since the last time.
-    pub(crate) fn take_reports(&self) -> Vec<String> {
-        let mut reports = self
-            .reports
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut reports)
     }
 }
 
@@ -163,8 +117,7 @@ impl<const SERVICE: usize> Service<http::Request<Body>> for Served<SERVICE> {
 #[derive(Clone, Debug)]
 struct Relay {
     service: Channel,
-    calls: mpsc::Sender<RecordedCall>,
-    reports: Reports,
+    recorder: Recorder,
 }
 
 /// One call.
@@ -195,20 +148,8 @@ impl Relay {
     ) -> Result<Response<Back>, Status> {
         let rpc = PathAndQuery::try_from(&*path)
             .map_err(|error| Status::internal(format!("{path:?} is no path: {error}")))?;
-        let (there, recorded_there) = mpsc::channel(IN_FLIGHT);
-        let (back, recorded_back) = mpsc::channel(IN_FLIGHT);
+        let (there, back) = self.recorder.call(&path).await;
         let (metadata, _, input) = request.into_parts();
-        if path == REPORT_ERROR {
-            self.reports.keep(recorded_there);
-        } else {
-            let call = RecordedCall {
-                path,
-                there: recorded_there,
-                back: recorded_back,
-            };
-            // Nobody listens any more when the run has ended; what is on its way then may still go through.
-            let _ = self.calls.send(call).await;
-        }
         let (call, given_up) = oneshot::channel();
         let input = input_of(input, there, given_up);
         let request = Request::from_parts(metadata, Extensions::new(), input);
@@ -311,30 +252,5 @@ impl Encoder for RelayCodec {
     fn encode(&mut self, item: Self::Item, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
         buffer.put(item?);
         Ok(())
-    }
-}
-
-/// What is recorded may be of no interest any more, and is passed on nevertheless.
-async fn record(recorder: &mpsc::Sender<Event>, event: Event) {
-    let _ = recorder.send(event).await;
-}
-
-impl Reports {
-    /// Keeps what is in the one message of a call.
-    fn keep(&self, mut there: mpsc::Receiver<Event>) {
-        let reports = self.clone();
-        tokio::spawn(async move {
-            let Some(Event::Message(bytes)) = there.recv().await else {
-                return;
-            };
-            let text = UserFunctionError::decode(bytes).map_or_else(
-                |error| format!("(not a UserFunctionError: {error})"),
-                |error| error.message,
-            );
-            let mut kept = reports.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if kept.len() < KEPT_REPORTS {
-                kept.push(text);
-            }
-        });
     }
 }

@@ -51,6 +51,24 @@ fn without_arguments_this_projects_own_pair_is_tested() {
 }
 
 #[test]
+fn a_service_is_tested_with_its_proxy_inside() {
+    let arguments = ["--embedded", "--only", "proxy", "--further"];
+    let (code, stdout, _) = run(HARNESS, &[&arguments[..], &["--timeout", "30"]].concat());
+    assert_eq!(code, 0);
+    let last = stdout.lines().last();
+    assert_eq!(last, Some("41 passed, 0 failed, 0 skipped"));
+}
+
+#[test]
+fn a_rough_link_changes_nothing() {
+    sidecar();
+    let (code, stdout, _) = run(HARNESS, &["--rough-link", "--timeout", "30"]);
+    assert_eq!(code, 0);
+    let last = stdout.lines().last();
+    assert_eq!(last, Some("186 passed, 0 failed, 0 skipped"));
+}
+
+#[test]
 fn a_proxy_is_started_by_a_command() {
     let command = format!("exec '{}' --store memory", sidecar().display());
     let arguments = [

@@ -33,7 +33,7 @@ async fn run(address: &str) -> Report {
 
 async fn run_over_a_rough_link(address: &str, seed: u64) -> Report {
     let link = RoughLink::to(address, seed).await.unwrap();
-    run(link.address()).await
+    run(&link.address().to_string()).await
 }
 
 /// The cases that passed, and those that failed, in their order.

@@ -33,6 +33,13 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "HOST:PORT", value_parser = parse_address)]
     pub(crate) listen: Option<String>,
 
+    /// Test this project's proxy and model services in one process, instead of a sidecar and a service.
+    #[arg(
+        long,
+        conflicts_with_all = ["service", "service_command", "proxy", "proxy_command", "listen"]
+    )]
+    pub(crate) embedded: bool,
+
     /// Run only the cases whose group or name contains this text.
     #[arg(
         long,
@@ -66,7 +73,7 @@ pub(crate) struct Arguments {
     #[arg(
         long,
         conflicts_with_all = [
-            "service", "service_command", "proxy", "proxy_command", "listen", "rough_link", "format"
+            "service", "service_command", "proxy", "proxy_command", "listen", "embedded", "rough_link", "format"
         ]
     )]
     pub(crate) list: bool,
@@ -192,6 +199,13 @@ mod tests {
     fn one_proxy_is_tested() {
         let error = parse("--proxy a:1 --listen b:2 --proxy-command c").unwrap_err();
         assert_eq!(error, ErrorKind::ArgumentConflict);
+    }
+
+    #[test]
+    fn what_is_embedded_is_nobody_elses() {
+        let error = parse("--embedded --service a:1").unwrap_err();
+        assert_eq!(error, ErrorKind::ArgumentConflict);
+        assert!(parse("--embedded").unwrap().has_proxy());
     }
 
     #[test]

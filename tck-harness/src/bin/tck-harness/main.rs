@@ -1,12 +1,16 @@
 //! The TCK as a program: finds or starts a service and a proxy, runs the cases against them, and tells of it.
 
 mod arguments;
+// A module of both programs and not of the library: whoever depends on that would have the models registered.
+#[path = "../tck-service/models.rs"]
+mod models;
 
 use std::{
     env,
     io::{self, IsTerminal, Stderr, Stdout, Write},
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::Arc,
 };
 
 use clap::Parser;
@@ -14,7 +18,7 @@ use tck_harness::{
     case::{Case, Half},
     cases,
     process::{ProxyProcess, ServiceProcess, StartError},
-    proxy::{Interception, Proxy, ProxyError},
+    proxy::{EmbeddedProxy, Interception, Proxy, ProxyError},
     report::{Printer, ProgressLine, Report},
     rough_link::RoughLink,
     runner::{Progress, Runner},
@@ -49,6 +53,10 @@ enum Trouble {
          --proxy, or test the service alone with --only service", .0.display()
     )]
     NoProxy(PathBuf),
+    #[error("the model services do not fit together")]
+    Models(#[from] cloudstate::Error),
+    #[error("the embedded proxy cannot be stopped in good order: {0}")]
+    Stop(String),
     #[error("interrupted")]
     Interrupted,
     #[error(transparent)]
@@ -105,23 +113,19 @@ async fn run(arguments: &Arguments) -> Result<bool, Trouble> {
     let service = match arguments.rough_link {
         true => {
             let rough = RoughLink::to(service.address(), SEED).await?;
-            Service::wait_for(link.insert(rough).address()).await?
+            let address = link.insert(rough).address().to_string();
+            Service::wait_for(&address).await?
         }
         false => service,
     };
-    let (proxy_process, proxy) = match cases.iter().any(|case| case.half == Half::Proxy) {
+    let (running, proxy) = match cases.iter().any(|case| case.half == Half::Proxy) {
         true => start_proxy(arguments, &service).await?,
-        false => (None, None),
+        false => (Running::Elsewhere, None),
     };
     let report = test(&service, proxy.as_ref(), &cases, arguments).await?;
     let ran = report.passed().next().is_some();
     let failed = report.failed().next().is_some();
-    if let Some(process) = proxy_process {
-        if failed {
-            print_output("proxy", &process.output());
-        }
-        process.stop().await;
-    }
+    running.stop(failed).await?;
     if let Some(process) = process {
         if failed {
             print_output("service", &process.output());
@@ -162,19 +166,57 @@ async fn find(address: &str) -> Result<Service, DiscoveryError> {
     }
 }
 
-/// Starts the proxy that is asked for, or finds it, with an interceptor between it and the service.
+/// Starts the proxy that is asked for, or finds it, with an ear between it and the service.
 async fn start_proxy(
     arguments: &Arguments,
     service: &Service,
-) -> Result<(Option<ProxyProcess>, Option<Proxy>), Trouble> {
+) -> Result<(Running, Option<Proxy>), Trouble> {
+    if arguments.embedded {
+        let user_function = models::cloudstate().into_user_function()?;
+        let (running, proxy) = EmbeddedProxy::start(Arc::new(user_function)).await?;
+        return Ok((Running::Here(running), Some(proxy)));
+    }
     let listen = arguments.listen.as_deref().unwrap_or("127.0.0.1:0");
     let interception = Interception::bind(listen, service).await?;
-    let (process, proxy) = match (&arguments.proxy, &arguments.proxy_command) {
-        (Some(address), _) => return Ok((None, Some(interception.proxy_at(address).await?))),
-        (None, Some(command)) => ProxyProcess::start_command(command, interception).await?,
-        (None, None) => ProxyProcess::start_program(&own_proxy()?, interception).await?,
+    if let Some(address) = &arguments.proxy {
+        let proxy = interception.proxy_at(address).await?;
+        return Ok((Running::Elsewhere, Some(proxy)));
+    }
+    let interception = match arguments.rough_link {
+        true => interception.behind_rough_link(SEED).await?,
+        false => interception,
     };
-    Ok((Some(process), Some(proxy)))
+    let (process, proxy) = match &arguments.proxy_command {
+        Some(command) => ProxyProcess::start_command(command, interception).await?,
+        None => ProxyProcess::start_program(&own_proxy()?, interception).await?,
+    };
+    Ok((Running::Process(process), Some(proxy)))
+}
+
+/// A proxy that has to be stopped, or is somebody else's.
+enum Running {
+    Process(ProxyProcess),
+    Here(EmbeddedProxy),
+    Elsewhere,
+}
+
+impl Running {
+    async fn stop(self, failed: bool) -> Result<(), Trouble> {
+        match self {
+            Self::Process(process) => {
+                if failed {
+                    print_output("proxy", &process.output());
+                }
+                process.stop().await;
+                Ok(())
+            }
+            Self::Here(proxy) => proxy
+                .stop()
+                .await
+                .map_err(|error| Trouble::Stop(error.to_string())),
+            Self::Elsewhere => Ok(()),
+        }
+    }
 }
 
 /// The model services of this project.

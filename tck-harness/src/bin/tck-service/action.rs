@@ -3,7 +3,7 @@
 use cloudstate::prelude::*;
 use futures_util::{StreamExt, stream};
 
-use crate::pb::action::{
+use super::pb::action::{
     ActionTckModel, ActionTwo, OtherRequest, ProcessGroup, Request, Response, process_step::Step,
 };
 

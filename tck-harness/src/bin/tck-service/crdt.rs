@@ -5,7 +5,7 @@ use cloudstate::{
     prelude::*,
 };
 
-use crate::pb::crdt::{
+use super::pb::crdt::{
     CrdtConfigured, CrdtTckModel, CrdtTwo, FlagValue, GCounterValue, GSetValue,
     LwwRegisterClockType, LwwRegisterUpdate, LwwRegisterValue, OrMapEntryValue, OrMapValue,
     OrSetValue, PnCounterValue, Request, Response, State, StreamedRequest, Update,

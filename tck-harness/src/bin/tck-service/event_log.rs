@@ -4,7 +4,7 @@ use cloudstate::{Any, prelude::*};
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
 
-use crate::pb::eventlogeventing::{
+use super::pb::eventlogeventing::{
     EffectRequest, EmitEventRequest, EventLogSubscriberModel, EventOne, EventSourcedEntityOne,
     EventSourcedEntityTwo, EventTwo, JsonEvent, ProcessStep, Response, emit_event_request::Event,
     process_step::Step,

@@ -2,7 +2,7 @@
 
 use cloudstate::prelude::*;
 
-use crate::pb::{
+use super::pb::{
     EventSourcedConfigured, EventSourcedTckModel, EventSourcedTwo, Persisted, Request, Response,
     request_action::Action,
 };

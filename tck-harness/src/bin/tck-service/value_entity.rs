@@ -3,7 +3,7 @@
 use cloudstate::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::pb::valueentity::{
+use super::pb::valueentity::{
     Persisted, Request, Response, ValueEntityConfigured, ValueEntityTckModel, ValueEntityTwo,
     request_action::Action,
 };
