@@ -1,6 +1,7 @@
 //! Serves clients: gRPC and HTTP/JSON on one port, for whatever services the catalog holds.
 
 mod builtin;
+mod cors;
 mod grpc;
 mod http_json;
 mod listener;
@@ -8,7 +9,10 @@ mod metadata;
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use http::{Request, Response, header::CONTENT_TYPE};
+use http::{
+    Request, Response,
+    header::{CONTENT_TYPE, ORIGIN},
+};
 use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::{
@@ -19,6 +23,7 @@ use tonic::body::Body;
 
 use crate::{call::CallError, router::Router, settings::Settings};
 use builtin::Builtin;
+use cors::Cors;
 
 pub(crate) use listener::{Listener, Serving};
 
@@ -30,11 +35,16 @@ const LAST_MESSAGE: Duration = Duration::from_secs(1);
 pub(crate) struct Frontend {
     router: Router,
     builtin: Builtin,
+    cors: Option<Cors>,
     places: Arc<Semaphore>,
     requests: TaskTracker,
     stopping: CancellationToken,
     max_requests: usize,
     max_message_size: usize,
+    /// How long the head of a streamed response waits for the first message.
+    stream_head_wait: Duration,
+    /// How long server-sent events may be silent.
+    sse_keep_alive: Duration,
 }
 
 impl Frontend {
@@ -44,11 +54,14 @@ impl Frontend {
         Self {
             router,
             builtin,
+            cors: Cors::new(&settings.web),
             places: Arc::new(Semaphore::new(max_requests)),
             requests: TaskTracker::new(),
             stopping: CancellationToken::new(),
             max_requests,
             max_message_size: settings.max_message_size.get(),
+            stream_head_wait: settings.web.stream_head_wait,
+            sse_keep_alive: settings.web.sse_keep_alive,
         }
     }
 
@@ -64,6 +77,19 @@ impl Frontend {
         self: Arc<Self>,
         request: Request<Incoming>,
     ) -> Result<Response<Body>, Infallible> {
+        let Some(cors) = &self.cors else {
+            return Ok(self.respond(request).await);
+        };
+        if let Some(answer) = cors.preflight(&request) {
+            return Ok(answer);
+        }
+        let origin = request.headers().get(ORIGIN).cloned();
+        let mut response = self.respond(request).await;
+        cors.open(origin.as_ref(), &mut response);
+        Ok(response)
+    }
+
+    async fn respond(self: &Arc<Self>, request: Request<Incoming>) -> Response<Body> {
         let token = self.requests.token();
         let speech = Speech::of(&request);
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
@@ -71,20 +97,20 @@ impl Frontend {
                 "{} requests are in progress, the most that CLOUDSTATE_MAX_REQUESTS allows; try again later",
                 self.max_requests
             ));
-            return Ok(match speech {
+            return match speech {
                 Speech::Grpc | Speech::GrpcWeb => grpc::refuse(error),
                 Speech::Http => http_json::refuse(&error),
-            });
+            };
         };
         let in_progress = InProgress {
             _place: place,
             _token: token,
         };
-        Ok(match speech {
-            Speech::Grpc => grpc::answer(&self, request, in_progress).await,
-            Speech::GrpcWeb => grpc::answer_web(&self, request, in_progress).await,
-            Speech::Http => http_json::answer(&self, request, in_progress).await,
-        })
+        match speech {
+            Speech::Grpc => grpc::answer(self, request, in_progress).await,
+            Speech::GrpcWeb => grpc::answer_web(self, request, in_progress).await,
+            Speech::Http => http_json::answer(self, request, in_progress).await,
+        }
     }
 
     /// Completes when the process has been asked to stop and a stream has had its time for one more message.

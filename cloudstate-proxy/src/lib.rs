@@ -24,4 +24,4 @@ mod welcome;
 pub mod wire;
 
 pub use proxy::{Proxy, StartError};
-pub use settings::Settings;
+pub use settings::{Origins, Settings, WebSettings};

@@ -1,11 +1,17 @@
 //! Every setting of the proxy: a flag, an environment variable and a default for each.
 
+mod origins;
+mod web;
+
 use std::{net::IpAddr, num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args, Command, FromArgMatches, builder::Resettable};
 use cloudstate_process::value;
 
 use crate::store::StoreLocation;
+
+pub use origins::Origins;
+pub use web::WebSettings;
 
 /// The settings that an embedded proxy and the sidecar share.
 #[derive(Args, Clone, Debug)]
@@ -143,6 +149,10 @@ pub struct Settings {
         help_heading = "Serving"
     )]
     pub drain_timeout: Duration,
+
+    /// Pages of other origins, and streamed responses.
+    #[command(flatten)]
+    pub web: WebSettings,
 }
 
 /// What `--help` names as defaults, whatever the environment says.

@@ -7,10 +7,14 @@
 
 #[path = "actions/client.rs"]
 mod client;
+#[path = "actions/cors.rs"]
+mod cors;
 #[path = "actions/function.rs"]
 mod function;
 #[path = "actions/grpc.rs"]
 mod grpc;
+#[path = "actions/heads.rs"]
+mod heads;
 #[path = "actions/http.rs"]
 mod http;
 #[path = "proto/pool.rs"]

@@ -68,6 +68,32 @@ const BAD: &[(&str, &str, &[&str])] = &[
         &["postgres://db/carts", "nats://broker", "file:", ""],
     ),
     (
+        "CLOUDSTATE_CORS_ORIGINS",
+        "--cors-origins",
+        &[
+            "shop.example",
+            "https://shop.example/cart",
+            "https://a.example,*",
+            "",
+        ],
+    ),
+    (
+        "CLOUDSTATE_CORS_CREDENTIAL_ORIGINS",
+        "--cors-credential-origins",
+        &["*", "shop.example", ""],
+    ),
+    ("CLOUDSTATE_CORS_MAX_AGE", "--cors-max-age", &["600", "0s"]),
+    (
+        "CLOUDSTATE_STREAM_HEAD_WAIT",
+        "--stream-head-wait",
+        &["0ms", "soon"],
+    ),
+    (
+        "CLOUDSTATE_SSE_KEEP_ALIVE",
+        "--sse-keep-alive",
+        &["0s", "never"],
+    ),
+    (
         "CLOUDSTATE_ENTITY_METADATA",
         "--entity-metadata",
         &["perhaps"],

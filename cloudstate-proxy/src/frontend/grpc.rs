@@ -25,7 +25,7 @@ use crate::{
     catalog::{Method, Shape},
 };
 use codec::BytesCodec;
-use response::{Responding, Responses};
+use response::{LateMetadata, Responding, Responses};
 
 /// Answers one gRPC request.
 pub(super) async fn answer<B>(
@@ -53,10 +53,11 @@ where
         in_progress: Some(in_progress),
     };
     // One shape for every kind of call: the streaming one holds the others.
-    Grpc::new(BytesCodec)
+    let response = Grpc::new(BytesCodec)
         .apply_max_message_size_config(Some(frontend.max_message_size), None)
         .streaming(service, request)
-        .await
+        .await;
+    LateMetadata::follow(response)
 }
 
 /// Answers one gRPC-Web request, by answering the gRPC request that it stands for.

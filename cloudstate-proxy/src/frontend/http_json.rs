@@ -21,9 +21,9 @@ use crate::{
     call::{Call, CallError},
     transcoding::{Found, Rendered, Renderer, RequestError, Routed},
 };
-use error::{HttpError, error_body};
+use error::HttpError;
 
-pub(super) use error::refuse;
+pub(super) use error::{error_body, refuse};
 
 /// The header by which Knative asks whether a process answers.
 const KNATIVE_PROBE: &str = "k-network-probe";

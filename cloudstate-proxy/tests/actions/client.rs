@@ -56,8 +56,13 @@ pub(crate) struct Client(Channel);
 impl Bench {
     /// The user function is in the process of the proxy.
     pub(crate) async fn new() -> Self {
+        Self::with_flags(&[]).await
+    }
+
+    /// The user function is in the process of the proxy, which has these settings.
+    pub(crate) async fn with_flags(flags: &[&str]) -> Self {
         let (function, seen) = Actions::new();
-        Self::with(Arc::clone(&function) as _, function, seen).await
+        Self::with(Arc::clone(&function) as _, function, seen, flags).await
     }
 
     /// The proxy dials the user function.
@@ -65,21 +70,24 @@ impl Bench {
         let (function, seen) = Actions::new();
         let port = server::serve(Arc::clone(&function)).await;
         let remote = RemoteUserFunction::new("127.0.0.1", port, 1 << 20, false).unwrap();
-        Self::with(Arc::new(remote), function, seen).await
+        // Tests that look at headers must not depend on how busy the machine is.
+        let flags = ["--stream-head-wait=1m"];
+        Self::with(Arc::new(remote), function, seen, &flags).await
     }
 
     async fn with(
         user_function: Arc<dyn UserFunction>,
         function: Arc<Actions>,
         seen: mpsc::UnboundedReceiver<Seen>,
+        flags: &[&str],
     ) -> Self {
-        let flags = [
+        let always = [
             "test",
             "--http-host=127.0.0.1",
             "--http-port=0",
             "--store=memory",
         ];
-        let settings = Arguments::parse_from(flags).settings;
+        let settings = Arguments::parse_from(always.iter().chain(flags)).settings;
         let proxy = Proxy::start(user_function, &settings).await.unwrap();
         let address = format!("http://{}", proxy.address());
         let channel = Endpoint::from_shared(address).unwrap().connect_lazy();

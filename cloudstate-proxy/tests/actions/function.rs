@@ -200,8 +200,8 @@ impl UserFunction for Actions {
     }
 }
 
-/// `fail` and a text refuses, `forward` and `stream` and a text forward, `effect` and a text has one, `break` breaks
-/// off, `quiet` says nothing; everything else is said.
+/// `fail` and a text refuses, `forward` and `stream` and a text forward, `effect` and a text has one, `metadata` and a text
+/// has it as the header `x-said`, `break` breaks off, `quiet` says nothing; everything else is said.
 fn respond(text: &str) -> Result<ActionResponse, UserFunctionError> {
     let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
     let forward = |command_name: &str| {
@@ -224,7 +224,7 @@ fn respond(text: &str) -> Result<ActionResponse, UserFunctionError> {
         "stream" => forward("Out").into_message(),
         _ => Response::Reply(Reply {
             payload: Some(response(text)),
-            metadata: None,
+            metadata: (word == "metadata").then(|| header("x-said", rest)),
         })
         .into_message(),
     };
@@ -252,14 +252,18 @@ fn raw_response(text: &str) -> ActionResponse {
     };
     let reply = Reply {
         payload: Some(payload),
-        metadata: Some(Metadata {
-            entries: vec![MetadataEntry {
-                key: "x-first".into(),
-                value: Some(Value::StringValue(text.into())),
-            }],
-        }),
+        metadata: Some(header("x-first", text)),
     };
     Response::Reply(reply).into_message()
+}
+
+fn header(name: &str, text: &str) -> Metadata {
+    Metadata {
+        entries: vec![MetadataEntry {
+            key: name.into(),
+            value: Some(Value::StringValue(text.into())),
+        }],
+    }
 }
 
 trait IntoMessage {

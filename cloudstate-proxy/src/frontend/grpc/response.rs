@@ -2,21 +2,23 @@
 
 use std::{
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
+use cloudstate_protocol::cloudstate::Metadata;
 use futures_util::{
     Stream, StreamExt,
     future::{pending, ready},
     stream::{self, BoxStream},
 };
+use http_body_util::BodyExt;
 use tokio::{
     sync::oneshot,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout},
 };
-use tonic::{Response, Status};
+use tonic::{Response, Status, body::Body};
 
 use crate::{
     call::Answer,
@@ -42,6 +44,27 @@ impl Stream for Responses {
             Self::One { message, .. } => Poll::Ready(message.take().map(Ok)),
             Self::Many(messages) => messages.poll_next_unpin(cx),
         }
+    }
+}
+
+/// The metadata of a first message that came after the head of the response had left.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LateMetadata(Arc<OnceLock<Metadata>>);
+
+impl LateMetadata {
+    /// Lets it leave with the trailers, where a response has any of it.
+    pub(super) fn follow(mut response: http::Response<Body>) -> http::Response<Body> {
+        let Some(Self(late)) = response.extensions_mut().remove() else {
+            return response;
+        };
+        response.map(|body| {
+            Body::new(body.map_frame(move |mut frame| {
+                if let (Some(trailers), Some(metadata)) = (frame.trailers_mut(), late.get()) {
+                    metadata::into_headers(metadata.clone(), trailers);
+                }
+                frame
+            }))
+        })
     }
 }
 
@@ -81,28 +104,42 @@ impl Responding {
         Ok(one(answer.ok_or_else(no_message)?, self.in_progress))
     }
 
-    /// A response of all messages. Headers come with the first outcome, because its metadata is among them.
+    /// A response of all messages. Its headers wait a while for the first outcome, whose metadata is among them; that of
+    /// a later one comes with the trailers.
     pub(super) async fn many(mut self) -> Result<Response<Responses>, Status> {
-        let first = self.next().await.transpose()?.flatten();
+        let Ok(first) = timeout(self.frontend.stream_head_wait, self.next()).await else {
+            let late = LateMetadata::default();
+            let mut response = Response::new(Responses::Many(self.rest(Some(late.clone()))));
+            response.extensions_mut().insert(late);
+            return Ok(response);
+        };
+        let first = first.transpose()?.flatten();
         let (metadata, first) = first.map_or_else(Default::default, |first| {
             (first.metadata, Some(first.payload))
         });
-        let rest = stream::unfold(Some(self), |responding| async {
+        let messages = stream::iter(first.map(Ok)).chain(self.rest(None)).boxed();
+        Ok(respond(metadata, Responses::Many(messages)))
+    }
+
+    /// The messages from here on. The first metadata among them is kept in `late`.
+    fn rest(self, late: Option<LateMetadata>) -> BoxStream<'static, Result<Bytes, Status>> {
+        let answers = stream::unfold(Some(self), |responding| async {
             let mut responding = responding?;
             match responding.next().await? {
                 Ok(answer) => Some((Ok(answer), Some(responding))),
                 Err(status) => Some((Err(status), None)),
             }
         });
-        let rest = rest.filter_map(|answer| {
-            ready(
-                answer
-                    .map(|answer| answer.map(|answer| answer.payload))
-                    .transpose(),
-            )
-        });
-        let messages = stream::iter(first.map(Ok)).chain(rest).boxed();
-        Ok(respond(metadata, Responses::Many(messages)))
+        let payload = move |answer: Answer| {
+            if let (Some(LateMetadata(late)), Some(metadata)) = (&late, answer.metadata) {
+                // There is one set of trailers: further metadata is dropped, as it is behind a head that was in time.
+                let _ = late.set(metadata);
+            }
+            answer.payload
+        };
+        let payloads = answers
+            .filter_map(move |answer| ready(answer.map(|answer| answer.map(&payload)).transpose()));
+        payloads.boxed()
     }
 
     async fn next(&mut self) -> Option<Result<Option<Answer>, Status>> {
@@ -134,10 +171,7 @@ async fn passed(deadline: Option<Instant>) {
     }
 }
 
-fn respond(
-    metadata: Option<cloudstate_protocol::cloudstate::Metadata>,
-    messages: Responses,
-) -> Response<Responses> {
+fn respond(metadata: Option<Metadata>, messages: Responses) -> Response<Responses> {
     let mut response = Response::new(messages);
     if let Some(metadata) = metadata {
         metadata::into_headers(metadata, response.metadata_mut().as_mut());

@@ -56,7 +56,12 @@ pub(in crate::frontend) fn refuse(error: &CallError) -> Response<Body> {
     error_body(status_of(error.code()), error.code(), error.message())
 }
 
-pub(super) fn error_body(status: StatusCode, code: Code, message: &str) -> Response<Body> {
+/// An error that is not a call's.
+pub(in crate::frontend) fn error_body(
+    status: StatusCode,
+    code: Code,
+    message: &str,
+) -> Response<Body> {
     let body = describe(code, message);
     respond(
         status,

@@ -10,6 +10,7 @@ use http::{
 };
 use http_body::Frame;
 use http_body_util::StreamBody;
+use tokio::time::{sleep, timeout};
 use tonic::body::Body;
 
 use super::{
@@ -20,8 +21,11 @@ use crate::{
     call::{Answer, Call, CallError},
     frontend::{Frontend, InProgress},
     router::Answers,
-    transcoding::{Rendered, Renderer},
+    transcoding::Renderer,
 };
+
+/// A comment among server-sent events, which clients ignore.
+const KEEP_ALIVE: &[u8] = b":\n\n";
 
 /// How messages follow each other in a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +48,10 @@ struct Responding {
     _in_progress: InProgress,
 }
 
-/// Answers a call of a method that streams out. The head of the response waits for the first outcome, whose metadata is
-/// in it and whose failure is its status.
+/// Answers a call of a method that streams out.
+///
+/// The head of the response waits a while for the first outcome, whose metadata is in it and whose failure is its status.
+/// That of a raw body, whose content type is the first message's, waits for as long as it takes.
 pub(super) async fn answer(
     frontend: &Arc<Frontend>,
     headers: &HeaderMap,
@@ -62,7 +68,17 @@ pub(super) async fn answer(
         _in_progress: in_progress,
     };
     let (mut content_type, mut metadata, mut first) = (framing.content_type(), None, None);
-    if let Some(answer) = responding.next().await.transpose()?.flatten() {
+    let outcome = match framing {
+        Framing::Raw => responding.next().await,
+        Framing::Lines | Framing::Events => {
+            match timeout(frontend.stream_head_wait, responding.next()).await {
+                Ok(outcome) => outcome,
+                // As if it had come without a message: what follows is in the body.
+                Err(_) => Some(Ok(None)),
+            }
+        }
+    };
+    if let Some(answer) = outcome.transpose()?.flatten() {
         let rendered = render(&responding.renderer, &answer.payload)?;
         if framing == Framing::Raw {
             content_type = rendered.content_type;
@@ -72,11 +88,8 @@ pub(super) async fn answer(
     }
     let rest = stream::unfold(Some(responding), |responding| async {
         let mut responding = responding?;
-        match responding.next_rendered().await? {
-            Ok(rendered) => {
-                let piece = rendered.map(|rendered| responding.framing.message(rendered.body));
-                Some((piece.map(Ok), Some(responding)))
-            }
+        match responding.next_piece().await? {
+            Ok(piece) => Some((piece.map(Ok), Some(responding))),
             Err(error) => Some((Some(responding.framing.error(&error)), None)),
         }
     });
@@ -100,10 +113,22 @@ impl Responding {
         }
     }
 
-    async fn next_rendered(&mut self) -> Option<Result<Option<Rendered>, CallError>> {
-        let answer = self.next().await?;
-        let rendered = |answer: Answer| render(&self.renderer, &answer.payload);
-        Some(answer.and_then(|answer| answer.map(rendered).transpose()))
+    /// The next message as it stands in the body, or a sign of life.
+    async fn next_piece(&mut self) -> Option<Result<Option<Bytes>, CallError>> {
+        let silence = self.frontend.sse_keep_alive;
+        let answer = match self.framing {
+            Framing::Lines | Framing::Raw => self.next().await?,
+            Framing::Events => tokio::select! {
+                biased;
+                answer = self.next() => answer?,
+                () = sleep(silence) => return Some(Ok(Some(Bytes::from_static(KEEP_ALIVE)))),
+            },
+        };
+        let piece = |answer: Answer| {
+            let rendered = render(&self.renderer, &answer.payload)?;
+            Ok(self.framing.message(rendered.body))
+        };
+        Some(answer.and_then(|answer| answer.map(piece).transpose()))
     }
 }
 

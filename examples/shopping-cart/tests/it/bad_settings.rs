@@ -62,6 +62,27 @@ const SHARED: &[(&str, &str, &[&str])] = &[
         &["10", "0s", "99999999999999999h"],
     ),
     (
+        "--cors-origins",
+        "CLOUDSTATE_CORS_ORIGINS",
+        &["shop.example", "https://shop.example/", ""],
+    ),
+    (
+        "--cors-credential-origins",
+        "CLOUDSTATE_CORS_CREDENTIAL_ORIGINS",
+        &["*", "shop.example"],
+    ),
+    ("--cors-max-age", "CLOUDSTATE_CORS_MAX_AGE", &["600", "0s"]),
+    (
+        "--stream-head-wait",
+        "CLOUDSTATE_STREAM_HEAD_WAIT",
+        &["0ms", "soon"],
+    ),
+    (
+        "--sse-keep-alive",
+        "CLOUDSTATE_SSE_KEEP_ALIVE",
+        &["0s", "never"],
+    ),
+    (
         "--store",
         "CLOUDSTATE_STORE",
         &["postgres://db/carts", "nats://broker", "file:", ""],

@@ -1,0 +1,161 @@
+//! Cross-origin resource sharing: tells browsers which pages of other origins may call, and read what is answered.
+//!
+//! It keeps nobody out who is no browser, and nothing back from the pages of the front-end's own origin.
+
+use std::time::Duration;
+
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode,
+    header::{
+        ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS,
+        ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
+        ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD,
+        CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, DATE, EXPIRES, LAST_MODIFIED, ORIGIN, VARY,
+    },
+};
+use tonic::{Code, body::Body};
+
+use super::http_json;
+use crate::settings::{Origins, WebSettings};
+
+/// Who may call from elsewhere.
+#[derive(Debug)]
+pub(super) struct Cors {
+    origins: Option<Origins>,
+    credential_origins: Option<Origins>,
+    max_age: Duration,
+}
+
+/// What a page may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Permission {
+    /// The same for every page, so that an answer may be kept for all of them.
+    Anyone,
+    Origin {
+        origin: HeaderValue,
+        credentials: bool,
+    },
+}
+
+impl Cors {
+    /// `None` where no other origin may call.
+    pub(super) fn new(settings: &WebSettings) -> Option<Self> {
+        let cors = Self {
+            origins: settings.cors_origins.clone(),
+            credential_origins: settings.cors_credential_origins.clone(),
+            max_age: settings.cors_max_age,
+        };
+        (cors.origins.is_some() || cors.credential_origins.is_some()).then_some(cors)
+    }
+
+    /// The answer to a browser that asks before it calls; `None` if the request is a call.
+    pub(super) fn preflight<B>(&self, request: &Request<B>) -> Option<Response<Body>> {
+        let headers = request.headers();
+        let method = headers.get(ACCESS_CONTROL_REQUEST_METHOD)?;
+        let origin = headers.get(ORIGIN)?;
+        if request.method() != Method::OPTIONS {
+            return None;
+        }
+        let Some(permission) = self.permission(Some(origin)) else {
+            let text = format!(
+                "pages of {} may not call; the variables CLOUDSTATE_CORS_ORIGINS and CLOUDSTATE_CORS_CREDENTIAL_ORIGINS \
+                 say whose may",
+                origin.to_str().unwrap_or("this origin")
+            );
+            return Some(http_json::error_body(
+                StatusCode::FORBIDDEN,
+                Code::PermissionDenied,
+                &text,
+            ));
+        };
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        let answer = response.headers_mut();
+        permission.write(answer);
+        // Whether there is such a method, and what it makes of its headers, the call will tell.
+        answer.insert(ACCESS_CONTROL_ALLOW_METHODS, method.clone());
+        if let Some(asked) = headers.get(ACCESS_CONTROL_REQUEST_HEADERS) {
+            answer.insert(ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
+        }
+        answer.insert(ACCESS_CONTROL_MAX_AGE, self.max_age.as_secs().into());
+        Some(response)
+    }
+
+    /// Lets the page that called read the response, headers included.
+    pub(super) fn open(&self, origin: Option<&HeaderValue>, response: &mut Response<Body>) {
+        let headers = response.headers_mut();
+        match self.permission(origin) {
+            Some(permission) => {
+                if let Some(names) = readable(headers) {
+                    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, names);
+                }
+                permission.write(headers);
+            }
+            None => vary(headers),
+        }
+    }
+
+    /// What pages of an origin may do; `None` for nothing, and where no page calls.
+    fn permission(&self, origin: Option<&HeaderValue>) -> Option<Permission> {
+        if self.credential_origins.is_none() && self.origins == Some(Origins::Any) {
+            return Some(Permission::Anyone);
+        }
+        let origin = origin?;
+        let is_in = |origins: &Option<Origins>| {
+            let origins = origins.as_ref();
+            origins.is_some_and(|origins| origins.contains(origin))
+        };
+        let credentials = is_in(&self.credential_origins);
+        (credentials || is_in(&self.origins)).then(|| Permission::Origin {
+            origin: origin.clone(),
+            credentials,
+        })
+    }
+}
+
+impl Permission {
+    fn write(self, headers: &mut HeaderMap) {
+        match self {
+            Self::Anyone => {
+                headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+            }
+            Self::Origin {
+                origin,
+                credentials,
+            } => {
+                headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+                if credentials {
+                    let yes = HeaderValue::from_static("true");
+                    headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, yes);
+                }
+                vary(headers);
+            }
+        }
+    }
+}
+
+/// Caches must not give one origin what was answered to another.
+fn vary(headers: &mut HeaderMap) {
+    headers.append(VARY, HeaderValue::from_static("origin"));
+}
+
+/// The headers that a page could not read unless told so, by name: a `*` would not count where there are credentials.
+fn readable(headers: &HeaderMap) -> Option<HeaderValue> {
+    let always: [&HeaderName; 7] = [
+        &CACHE_CONTROL,
+        &CONTENT_LENGTH,
+        &CONTENT_TYPE,
+        &DATE,
+        &EXPIRES,
+        &LAST_MODIFIED,
+        &VARY,
+    ];
+    let names: Vec<&str> = headers
+        .keys()
+        .filter(|name| !always.contains(name))
+        .map(HeaderName::as_str)
+        .collect();
+    (!names.is_empty())
+        .then(|| HeaderValue::try_from(names.join(",")).ok())
+        .flatten()
+}

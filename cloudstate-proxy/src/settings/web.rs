@@ -1,0 +1,69 @@
+//! What concerns clients of the web: browsers, and whatever else speaks HTTP.
+
+use std::time::Duration;
+
+use clap::Args;
+use cloudstate_process::value;
+
+use super::origins::{Origins, credential_origins};
+
+/// How pages of other origins may call, and how streamed responses keep in touch.
+#[derive(Args, Clone, Debug)]
+// Settings flattened into others would be a second group of this name.
+#[group(skip)]
+pub struct WebSettings {
+    /// Origins whose pages may call without credentials: `*` for all, or a list such as
+    /// `https://shop.example,http://localhost:3000`; not set, browsers let a page call its own origin only.
+    #[arg(
+        long,
+        env = "CLOUDSTATE_CORS_ORIGINS",
+        value_name = "ORIGINS",
+        value_parser = Origins::parse,
+        help_heading = "Web"
+    )]
+    pub cors_origins: Option<Origins>,
+
+    /// Origins whose pages may call with credentials: cookies, client certificates, `Authorization`. A list; `*` is not
+    /// accepted.
+    #[arg(
+        long,
+        env = "CLOUDSTATE_CORS_CREDENTIAL_ORIGINS",
+        value_name = "ORIGINS",
+        value_parser = credential_origins,
+        help_heading = "Web"
+    )]
+    pub cors_credential_origins: Option<Origins>,
+
+    /// How long a browser may go on without asking again whether a page may call.
+    #[arg(
+        long,
+        env = "CLOUDSTATE_CORS_MAX_AGE",
+        value_name = "DURATION",
+        default_value = "10m",
+        value_parser = value::duration,
+        help_heading = "Web"
+    )]
+    pub cors_max_age: Duration,
+
+    /// How long the head of a streamed response waits for the first message, whose metadata it carries.
+    #[arg(
+        long,
+        env = "CLOUDSTATE_STREAM_HEAD_WAIT",
+        value_name = "DURATION",
+        default_value = "200ms",
+        value_parser = value::duration,
+        help_heading = "Web"
+    )]
+    pub stream_head_wait: Duration,
+
+    /// How long server-sent events may be silent before a comment keeps their connection open.
+    #[arg(
+        long,
+        env = "CLOUDSTATE_SSE_KEEP_ALIVE",
+        value_name = "DURATION",
+        default_value = "15s",
+        value_parser = value::duration,
+        help_heading = "Web"
+    )]
+    pub sse_keep_alive: Duration,
+}
