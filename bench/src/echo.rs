@@ -1,86 +1,86 @@
-//! The limit: the cart's contract answered by tonic from nothing.
+//! The limits: the same contracts answered from nothing, by the libraries alone.
 //!
-//! It decodes the same requests and encodes replies of the same size as the cart does, and keeps nothing. What it costs
-//! is what gRPC itself costs here; what the cart costs beyond that is ours.
+//! They decode the same requests and encode replies of the same size as the programs under test do, and keep nothing.
+//! What they cost is what gRPC and HTTP themselves cost here; what a program costs beyond that is ours.
+
+mod cart;
+mod http;
+mod protocol;
 
 use std::{
+    future::Future,
     io::{self, Write},
     net::Ipv4Addr,
 };
 
 use clap::ValueEnum;
+use cloudstate_protocol::cloudstate::eventsourced::event_sourced_server::EventSourcedServer;
 use tokio::{net::TcpListener, runtime};
-use tonic::{
-    Request, Response, Status,
-    transport::server::{Server, TcpIncoming},
-};
+use tonic::transport::server::{Server, TcpIncoming};
 
-use crate::{
-    Error,
-    pb::{
-        AddLineItem, Cart, GetShoppingCart, RemoveLineItem,
-        shopping_cart_server::{ShoppingCart, ShoppingCartServer},
-    },
-    workload,
-};
+use crate::{Error, pb::shopping_cart_server::ShoppingCartServer};
 
-/// The runtime that the service runs on.
+/// Streams on one connection; a live entity has one each.
+const STREAMS: u32 = 1_000_000;
+
+/// A server that keeps nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Flavour {
-    /// A worker for each core: `#[tokio::main]`, as the cart has it.
-    MultiThread,
-    /// One thread for everything.
-    CurrentThread,
+pub enum Echo {
+    /// gRPC, by tonic on a worker for each core: `#[tokio::main]`, as the programs under test have it.
+    Grpc,
+    /// gRPC, by tonic on one thread for everything.
+    GrpcOnOneThread,
+    /// HTTP/1.1, by hyper on a worker for each core.
+    Http,
+}
+
+impl Echo {
+    /// Its name on the command line.
+    pub fn argument(self) -> &'static str {
+        match self {
+            Self::Grpc => "grpc",
+            Self::GrpcOnOneThread => "grpc-on-one-thread",
+            Self::Http => "http",
+        }
+    }
 }
 
 /// Serves until the process is killed. Prints `echo ready on http://HOST:PORT` on stdout.
 ///
 /// # Errors
 /// No port can be bound.
-pub fn serve(flavour: Flavour) -> Result<(), Error> {
-    let mut builder = match flavour {
-        Flavour::MultiThread => runtime::Builder::new_multi_thread(),
-        Flavour::CurrentThread => runtime::Builder::new_current_thread(),
+pub fn serve(echo: Echo) -> Result<(), Error> {
+    let mut builder = match echo {
+        Echo::Grpc | Echo::Http => runtime::Builder::new_multi_thread(),
+        Echo::GrpcOnOneThread => runtime::Builder::new_current_thread(),
     };
     let runtime = builder
         .enable_all()
         .build()
         .map_err(Error::io("start the echo's runtime"))?;
-    runtime
-        .block_on(serve_on_free_port())
-        .map_err(Error::io("serve the echo"))
+    let served = match echo {
+        Echo::Grpc | Echo::GrpcOnOneThread => runtime.block_on(on_free_port(grpc)),
+        Echo::Http => runtime.block_on(on_free_port(http::serve)),
+    };
+    served.map_err(Error::io("serve the echo"))
 }
 
-async fn serve_on_free_port() -> io::Result<()> {
+async fn on_free_port<F: Future<Output = io::Result<()>>>(
+    serve: impl FnOnce(TcpListener) -> F,
+) -> io::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?;
     println!("echo ready on http://{address}");
     io::stdout().flush()?;
+    serve(listener).await
+}
+
+async fn grpc(listener: TcpListener) -> io::Result<()> {
     Server::builder()
-        .add_service(ShoppingCartServer::new(Echo {
-            cart: workload::full_cart(1),
-        }))
+        .max_concurrent_streams(STREAMS)
+        .add_service(ShoppingCartServer::new(cart::EchoedCart::default()))
+        .add_service(EventSourcedServer::new(protocol::EchoedEntity::default()))
         .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)))
         .await
         .map_err(io::Error::other)
-}
-
-#[derive(Debug)]
-struct Echo {
-    cart: Cart,
-}
-
-#[tonic::async_trait]
-impl ShoppingCart for Echo {
-    async fn add_item(&self, _: Request<AddLineItem>) -> Result<Response<()>, Status> {
-        Ok(Response::new(()))
-    }
-
-    async fn remove_item(&self, _: Request<RemoveLineItem>) -> Result<Response<()>, Status> {
-        Ok(Response::new(()))
-    }
-
-    async fn get_cart(&self, _: Request<GetShoppingCart>) -> Result<Response<Cart>, Status> {
-        Ok(Response::new(self.cart.clone()))
-    }
 }

@@ -2,6 +2,10 @@
 
 use std::{io, path::PathBuf};
 
+use tonic::Status;
+
+use crate::server::Server;
+
 /// Why a benchmark ended without a result.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -13,8 +17,8 @@ pub enum Error {
         /// Why it failed.
         source: io::Error,
     },
-    /// The shopping cart was not built.
-    #[error("{0}; run `cargo build -p shopping-cart` to see why")]
+    /// A program was not built.
+    #[error("{0}; cargo says above why")]
     Build(String),
     /// A server did not start, or did not stop in order.
     #[error("{server} {happened}; its log {log} ends with:\n{tail}")]
@@ -42,7 +46,7 @@ pub enum Error {
         /// Which server.
         server: String,
         /// What it answered.
-        status: Box<tonic::Status>,
+        status: Box<Status>,
     },
     /// A server answers something else than it should.
     #[error("{server} answered {got}, where {expected} was expected")]
@@ -83,6 +87,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// A call to `server` failed.
+    pub fn call(server: &Server, status: Status) -> Self {
+        Self::Call {
+            server: server.name().to_owned(),
+            status: Box::new(status),
+        }
+    }
+
     /// An error of the operating system, and what was attempted.
     pub fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();

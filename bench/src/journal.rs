@@ -1,6 +1,6 @@
 //! Journals of a given length, written through the store itself: minutes of commands in a second.
 
-use std::{collections::VecDeque, ops::Range, path::Path, sync::Arc};
+use std::{collections::VecDeque, fmt, ops::Range, path::Path, sync::Arc};
 
 use cloudstate_protocol::Any;
 use cloudstate_proxy::store::{
@@ -32,19 +32,31 @@ pub struct History {
 /// # Errors
 /// The store refuses one of them.
 pub async fn write(directory: &Path, histories: &[History]) -> Result<(), Error> {
-    let failed = |reason: String| Error::Journal {
-        directory: directory.to_owned(),
-        reason,
-    };
     let store = store::open(&StoreLocation::Directory(directory.to_owned()))
-        .map_err(|error| failed(error.to_string()))?;
+        .map_err(|error| failed(directory, error))?;
     append(&*store, histories)
         .await
-        .map_err(|error| failed(error.to_string()))?;
+        .map_err(|error| failed(directory, error))?;
     store
         .close()
         .await
-        .map_err(|error| failed(error.to_string()))
+        .map_err(|error| failed(directory, error))
+}
+
+/// The journal in `directory` could not be written.
+pub(crate) fn failed(directory: &Path, error: impl fmt::Display) -> Error {
+    Error::Journal {
+        directory: directory.to_owned(),
+        reason: error.to_string(),
+    }
+}
+
+/// The store's name of a cart.
+pub(crate) fn entity_of(cart: u32) -> EntityKey {
+    EntityKey {
+        persistence_id: PERSISTENCE_ID.into(),
+        entity_id: workload::cart_id(cart).into(),
+    }
 }
 
 async fn append(store: &dyn Store, histories: &[History]) -> Result<(), StoreError> {
@@ -65,10 +77,7 @@ async fn append(store: &dyn Store, histories: &[History]) -> Result<(), StoreErr
 
 fn appends(history: &History) -> impl Iterator<Item = Append> + use<> {
     let history = *history;
-    let entity = Arc::new(EntityRef::new(EntityKey {
-        persistence_id: PERSISTENCE_ID.into(),
-        entity_id: workload::cart_id(history.cart).into(),
-    }));
+    let entity = Arc::new(EntityRef::new(entity_of(history.cart)));
     commits(history.events).map(move |sequences| Append {
         entity: Arc::clone(&entity),
         after: sequences.start,
@@ -120,12 +129,7 @@ mod tests {
             let store = store::open(&location).unwrap();
             assert_eq!(store.last_position().await.unwrap(), 99 * 3 + 1234);
 
-            let entity = |cart| {
-                Arc::new(EntityRef::new(EntityKey {
-                    persistence_id: PERSISTENCE_ID.into(),
-                    entity_id: workload::cart_id(cart).into(),
-                }))
-            };
+            let entity = |cart| Arc::new(EntityRef::new(entity_of(cart)));
             let snapshot = store.latest_snapshot(&entity(7)).await.unwrap().unwrap();
             assert_eq!(snapshot.sequence, 1234);
             assert_eq!(snapshot.payload, Any::pack(&workload::snapshot(1234)));

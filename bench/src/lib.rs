@@ -2,18 +2,23 @@
 //!
 //! Nothing depends on this package. `README.md` says what each scenario compares and how to read its figures.
 //!
-//! The servers are processes of their own: the shopping cart as users run it, and [`echo`], a bare tonic service of the
-//! same contract. The load comes from the benchmark's process. So the processor time of either side is known apart.
+//! The servers are processes of their own: the shopping cart as users run it, and [`echo`], which answers the same
+//! contracts from nothing. The load comes from the benchmark's process. So the processor time of either side is known
+//! apart.
 
+pub mod closed_loop;
+pub mod commits;
 pub mod disk;
 pub mod echo;
 pub mod error;
 pub mod figures;
+pub mod http_json;
 pub mod journal;
 pub mod load;
 pub mod plan;
 pub mod process;
 pub mod program;
+pub mod protocol;
 pub mod report;
 pub mod scenario;
 pub mod server;

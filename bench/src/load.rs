@@ -1,19 +1,16 @@
-//! A closed loop of calls: a fixed number in flight, each replaced as soon as it is answered.
-//!
-//! A slow server slows the load down, so the latencies are those of callers who wait for their answer, not those of
-//! requests that arrive at a given rate.
+//! Calls of the cart: the loads that scenarios put on it, and single calls around them.
 
 use std::{
     fmt,
     ops::Range,
     sync::{
         Arc,
-        atomic::{AtomicU8, AtomicU32, Ordering},
+        atomic::{AtomicU32, Ordering},
     },
     time::{Duration, Instant},
 };
 
-use tokio::{runtime, task::JoinSet, time};
+use tokio::task::JoinSet;
 use tonic::{
     Status,
     transport::{Channel, Endpoint},
@@ -21,18 +18,17 @@ use tonic::{
 
 use crate::{
     Error,
-    figures::percentile,
+    closed_loop::{Callers, ClosedLoop, Measurement, Tally},
+    http_json::JsonClient,
     pb::{Cart, shopping_cart_client::ShoppingCartClient},
-    process::{Process, machine_time},
     server::Server,
     workload::{self, PRODUCTS, Picks},
 };
 
+pub use crate::closed_loop::runtime;
+
 /// The cart's client, as tonic generates it.
 pub type Client = ShoppingCartClient<Channel>;
-
-/// How long calls in flight may take after the end of a measurement.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +37,8 @@ pub enum Call {
     AddItem,
     /// Reads a random cart.
     GetCart,
+    /// `AddItem` as JSON over HTTP/1.1. Each call in flight has a connection of its own.
+    AddItemJson,
 }
 
 /// The shape of a load.
@@ -54,18 +52,19 @@ pub struct Load {
     pub connections: u32,
     /// Carts that they are about.
     pub carts: u32,
-    /// Threads that make them. One leaves the other cores to the server; see the README.
-    pub threads: u16,
-    /// Time before the measurement.
-    pub warm_up: Duration,
-    /// Time of the measurement.
-    pub measured: Duration,
+    /// How long, and on how many threads.
+    pub pace: ClosedLoop,
 }
 
 /// `AddItem, 64 in flight over 4 connections, 1000 carts`.
 impl fmt::Display for Load {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}, {} in flight over ", self.call, self.in_flight)?;
+        let call = match self.call {
+            Call::AddItem => "AddItem",
+            Call::GetCart => "GetCart",
+            Call::AddItemJson => "AddItem as JSON",
+        };
+        write!(f, "{call}, {} in flight over ", self.in_flight)?;
         match self.connections {
             1 => f.write_str("1 connection, ")?,
             connections => write!(f, "{connections} connections, ")?,
@@ -77,120 +76,35 @@ impl fmt::Display for Load {
     }
 }
 
-/// What came of it.
-#[derive(Clone, Debug)]
-pub struct Measurement {
-    /// Microseconds from call to answer of every call that was answered in time, sorted.
-    latencies: Vec<u32>,
-    window: Window,
-}
-
-/// What was used between the start and the end of the measurement.
-#[derive(Clone, Copy, Debug)]
-struct Window {
-    time: Duration,
-    server: Duration,
-    client: Duration,
-    machine: Duration,
-    written: u64,
-}
-
-impl Measurement {
-    /// Calls answered per second.
-    pub fn calls_per_second(&self) -> f64 {
-        self.calls() / self.window.time.as_secs_f64()
-    }
-
-    /// Milliseconds that `percent` of the calls did not exceed.
-    pub fn milliseconds(&self, percent: f64) -> f64 {
-        f64::from(percentile(&self.latencies, percent)) / 1000.0
-    }
-
-    /// Processor time of the server per call, in microseconds.
-    pub fn server_time(&self) -> f64 {
-        self.window.server.as_secs_f64() * 1e6 / self.calls()
-    }
-
-    /// Processor time of the load itself per call, in microseconds.
-    pub fn client_time(&self) -> f64 {
-        self.window.client.as_secs_f64() * 1e6 / self.calls()
-    }
-
-    /// Cores that were busy with neither the server nor the load.
-    pub fn other_cores(&self) -> f64 {
-        let ours = self.window.server + self.window.client;
-        self.window.machine.saturating_sub(ours).as_secs_f64() / self.window.time.as_secs_f64()
-    }
-
-    /// Bytes that the server had written to the disk per call.
-    pub fn bytes_written(&self) -> f64 {
-        self.window.written as f64 / self.calls()
-    }
-
-    fn calls(&self) -> f64 {
-        self.latencies.len() as f64
-    }
-}
-
 impl Load {
     /// Puts this load on `server` until the measurement is over.
     ///
     /// # Errors
     /// The server cannot be connected to, a call fails, or calls stay unanswered.
     pub fn run(&self, server: &Server, seed: u64) -> Result<Measurement, Error> {
-        runtime(self.threads)?.block_on(async {
-            let clients = self.connect(server).await?;
-            let phase = Arc::new(Phase::default());
-            let mut callers = JoinSet::new();
-            for (number, client) in clients.into_iter().enumerate() {
-                let picks = Picks::new((seed << 32) + number as u64);
-                callers.spawn(self.call_until_over(client, picks, Arc::clone(&phase)));
+        self.pace.run(server, async |tally| {
+            let picks = |number: u32| Picks::new((seed << 32) + u64::from(number));
+            let mut callers = Callers::new();
+            if self.call == Call::AddItemJson {
+                for number in 0..self.in_flight {
+                    let client = JsonClient::connect(server).await?;
+                    callers.spawn(add_as_json(
+                        client,
+                        self.carts,
+                        picks(number),
+                        tally.clone(),
+                    ));
+                }
+                return Ok(callers);
             }
-            let window = self.measure(server, &phase).await?;
-            let answered = time::timeout(PATIENCE, callers.join_all()).await;
-            let answered = answered.map_err(|_| Error::Unanswered {
-                server: server.name().to_owned(),
-                seconds: PATIENCE.as_secs(),
-            })?;
-            let mut latencies = Vec::new();
-            for caller in answered {
-                latencies.append(&mut caller.map_err(|status| failed(server, status))?);
+            let mut connections = Vec::new();
+            for _ in 0..self.connections {
+                connections.push(connect(server).await?);
             }
-            if latencies.is_empty() {
-                return Err(Error::NoCalls {
-                    server: server.name().to_owned(),
-                    seconds: self.measured.as_secs_f64(),
-                });
+            for (number, client) in (0..self.in_flight).zip(connections.iter().cycle()) {
+                callers.spawn(self.call_until_over(client.clone(), picks(number), tally.clone()));
             }
-            latencies.sort_unstable();
-            Ok(Measurement { latencies, window })
-        })
-    }
-
-    /// A client for each call in flight; they take turns in sharing the connections.
-    async fn connect(&self, server: &Server) -> Result<Vec<Client>, Error> {
-        let mut connections = Vec::new();
-        for _ in 0..self.connections {
-            connections.push(connect(server).await?);
-        }
-        let clients = connections.iter().cycle().take(self.in_flight as usize);
-        Ok(clients.cloned().collect())
-    }
-
-    /// Waits for the warm-up, then for the measurement, and says what was used meanwhile.
-    async fn measure(&self, server: &Server, phase: &Phase) -> Result<Window, Error> {
-        time::sleep(self.warm_up).await;
-        phase.set(Phase::MEASURED);
-        let before = Used::now(server)?;
-        time::sleep(self.measured).await;
-        let after = Used::now(server)?;
-        phase.set(Phase::OVER);
-        Ok(Window {
-            time: after.at - before.at,
-            server: after.server.saturating_sub(before.server),
-            client: after.client.saturating_sub(before.client),
-            machine: after.machine.saturating_sub(before.machine),
-            written: after.written.saturating_sub(before.written),
+            Ok(callers)
         })
     }
 
@@ -198,32 +112,57 @@ impl Load {
         &self,
         mut client: Client,
         mut picks: Picks,
-        phase: Arc<Phase>,
-    ) -> impl Future<Output = Result<Vec<u32>, Status>> + use<> {
+        mut tally: Tally,
+    ) -> impl Future<Output = Result<Tally, Status>> + use<> {
         let Self { call, carts, .. } = *self;
         async move {
-            let mut latencies = Vec::new();
             loop {
                 let cart = picks.below(carts);
                 let called = Instant::now();
                 match call {
-                    Call::AddItem => {
-                        let product = picks.below(PRODUCTS);
-                        client.add_item(workload::add_item(cart, product)).await?;
-                    }
                     Call::GetCart => {
                         client.get_cart(workload::get_cart(cart)).await?;
                     }
+                    Call::AddItem | Call::AddItemJson => {
+                        let product = picks.below(PRODUCTS);
+                        client.add_item(workload::add_item(cart, product)).await?;
+                    }
                 }
-                match phase.get() {
-                    Phase::WARM_UP => {}
-                    Phase::MEASURED => latencies
-                        .push(u32::try_from(called.elapsed().as_micros()).unwrap_or(u32::MAX)),
-                    _ => return Ok(latencies),
+                if tally.answered(called).is_break() {
+                    return Ok(tally);
                 }
             }
         }
     }
+}
+
+async fn add_as_json(
+    mut client: JsonClient,
+    carts: u32,
+    mut picks: Picks,
+    mut tally: Tally,
+) -> Result<Tally, Status> {
+    loop {
+        let (cart, product) = (picks.below(carts), picks.below(PRODUCTS));
+        let called = Instant::now();
+        client.add_item(cart, product).await?;
+        if tally.answered(called).is_break() {
+            return Ok(tally);
+        }
+    }
+}
+
+/// A connection to `server`.
+///
+/// # Errors
+/// It does not answer.
+pub async fn channel(server: &Server) -> Result<Channel, Error> {
+    let refused = |source| Error::Connect {
+        server: server.name().to_owned(),
+        source,
+    };
+    let endpoint = Endpoint::from_shared(server.address().to_owned()).map_err(refused)?;
+    endpoint.connect().await.map_err(refused)
 }
 
 /// Connects to `server`.
@@ -231,13 +170,7 @@ impl Load {
 /// # Errors
 /// It does not answer.
 pub async fn connect(server: &Server) -> Result<Client, Error> {
-    let refused = |source| Error::Connect {
-        server: server.name().to_owned(),
-        source,
-    };
-    let endpoint = Endpoint::from_shared(server.address().to_owned()).map_err(refused)?;
-    let channel = endpoint.connect().await.map_err(refused)?;
-    Ok(ShoppingCartClient::new(channel))
+    Ok(ShoppingCartClient::new(channel(server).await?))
 }
 
 /// A client for each call in flight, all on one connection.
@@ -274,7 +207,7 @@ pub async fn activate(
         });
     }
     for called in callers.join_all().await {
-        called.map_err(|status| failed(server, status))?;
+        called.map_err(|status| Error::call(server, status))?;
     }
     Ok(started.elapsed())
 }
@@ -292,7 +225,7 @@ pub async fn fill(server: &Server, carts: u32) -> Result<(), Error> {
             lines.spawn(async move { client.add_item(workload::add_item(cart, product)).await });
         }
         for added in lines.join_all().await {
-            added.map_err(|status| failed(server, status))?;
+            added.map_err(|status| Error::call(server, status))?;
         }
     }
     check(&mut client, server, 0, &workload::full_cart(1)).await
@@ -309,7 +242,9 @@ pub async fn check(
     expected: &Cart,
 ) -> Result<(), Error> {
     let got = client.get_cart(workload::get_cart(cart)).await;
-    let got = got.map_err(|status| failed(server, status))?.into_inner();
+    let got = got
+        .map_err(|status| Error::call(server, status))?
+        .into_inner();
     if got == *expected {
         return Ok(());
     }
@@ -318,69 +253,4 @@ pub async fn check(
         got: format!("{got:?}"),
         expected: format!("{expected:?}"),
     })
-}
-
-/// A runtime for the calling side.
-///
-/// # Errors
-/// The operating system has no threads to give.
-pub fn runtime(threads: u16) -> Result<runtime::Runtime, Error> {
-    let mut builder = if threads <= 1 {
-        runtime::Builder::new_current_thread()
-    } else {
-        let mut builder = runtime::Builder::new_multi_thread();
-        builder.worker_threads(threads.into());
-        builder
-    };
-    builder
-        .enable_all()
-        .build()
-        .map_err(Error::io("start the load's runtime"))
-}
-
-pub(crate) fn failed(server: &Server, status: Status) -> Error {
-    Error::Call {
-        server: server.name().to_owned(),
-        status: Box::new(status),
-    }
-}
-
-/// Whether calls count at the moment.
-#[derive(Debug, Default)]
-struct Phase(AtomicU8);
-
-impl Phase {
-    const WARM_UP: u8 = 0;
-    const MEASURED: u8 = 1;
-    const OVER: u8 = 2;
-
-    fn get(&self) -> u8 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    fn set(&self, phase: u8) {
-        self.0.store(phase, Ordering::Relaxed);
-    }
-}
-
-/// What has been used so far.
-struct Used {
-    at: Instant,
-    server: Duration,
-    client: Duration,
-    machine: Duration,
-    written: u64,
-}
-
-impl Used {
-    fn now(server: &Server) -> Result<Self, Error> {
-        let read = || Error::io(format!("read what {} uses from /proc", server.name()));
-        Ok(Self {
-            at: Instant::now(),
-            server: server.process().cpu_time().map_err(read())?,
-            client: Process::this().cpu_time().map_err(read())?,
-            machine: machine_time().map_err(read())?,
-            written: server.process().bytes_written().map_err(read())?,
-        })
-    }
 }

@@ -4,7 +4,7 @@ use std::{env, fs, path::PathBuf, process::ExitCode};
 
 use bench::{
     Error,
-    echo::{self, Flavour},
+    echo::{self, Echo},
     plan::{Bench, Plan},
     process, report,
     scenario::Scenario,
@@ -26,15 +26,15 @@ struct Arguments {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 
-    /// Serve the bare tonic service instead; the benchmark starts itself with this.
-    #[arg(long, value_enum, value_name = "RUNTIME", hide = true)]
-    echo_server: Option<Flavour>,
+    /// Serve this bare server instead; the benchmark starts itself with this.
+    #[arg(long, value_enum, value_name = "ECHO", hide = true)]
+    echo_server: Option<Echo>,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.echo_server {
-        Some(flavour) => echo::serve(flavour),
+        Some(echo) => echo::serve(echo),
         None => measure(arguments),
     };
     match done {

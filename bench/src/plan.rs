@@ -12,8 +12,9 @@ use tempfile::TempDir;
 
 use crate::{
     Error,
+    closed_loop::ClosedLoop,
     load::{Call, Load},
-    program,
+    program::{self, Program},
 };
 
 /// How much is measured.
@@ -38,6 +39,10 @@ pub struct Plan {
     /// Live entities in `live`; a tenth of them is measured as well.
     #[arg(long, value_name = "COUNT", default_value = "100000")]
     pub entities: NonZeroU32,
+
+    /// Measure only what has this in its table's title, where a scenario is many tables; may be given several times.
+    #[arg(long, value_name = "TEXT")]
+    pub only: Vec<String>,
 
     /// Threads of the load; with one, the server has a core to itself on a machine of two.
     #[arg(long, value_name = "COUNT", default_value = "1")]
@@ -107,17 +112,32 @@ impl Bench {
         Ok(self.cart.get_or_init(|| cart))
     }
 
-    /// The cart as a value entity. It is built.
+    /// Another program of this workspace. It is built.
     ///
     /// # Errors
     /// It does not compile.
-    pub fn value_cart(&self) -> Result<PathBuf, Error> {
-        program::build(program::VALUE_ENTITY, &self.benchmark)
+    pub fn program(&self, program: Program) -> Result<PathBuf, Error> {
+        program::build(program, &self.benchmark)
+    }
+
+    /// Whether a table of this title is asked for.
+    pub fn wants(&self, title: &str) -> bool {
+        let only = &self.plan.only;
+        only.is_empty() || only.iter().any(|part| title.contains(part))
     }
 
     /// Where journals and logs of this run are.
     pub fn directory(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// How long a measurement takes, and on how many threads the load runs.
+    pub fn pace(&self) -> ClosedLoop {
+        ClosedLoop {
+            threads: self.plan.client_threads,
+            warm_up: (self.plan.seconds / 3).min(Duration::from_secs(1)),
+            measured: self.plan.seconds,
+        }
     }
 
     /// A load over all carts.
@@ -127,9 +147,7 @@ impl Bench {
             in_flight,
             connections,
             carts: self.plan.carts.get(),
-            threads: self.plan.client_threads,
-            warm_up: (self.plan.seconds / 3).min(Duration::from_secs(1)),
-            measured: self.plan.seconds,
+            pace: self.pace(),
         }
     }
 

@@ -11,33 +11,39 @@ use serde_json::Value;
 
 use crate::Error;
 
-/// An example that is measured.
+/// A program of this workspace that is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Example {
+pub struct Program {
     package: &'static str,
     name: &'static str,
 }
 
 /// The shopping cart, event-sourced.
-pub const SHOPPING_CART: Example = Example {
+pub const SHOPPING_CART: Program = Program {
     package: "shopping-cart",
     name: "shopping-cart",
 };
 
 /// The same service as a value entity.
-pub const VALUE_ENTITY: Example = Example {
+pub const VALUE_ENTITY: Program = Program {
     package: "topics",
     name: "value-entity",
 };
 
-/// Builds an example in the profile that `benchmark`, a program in cargo's target directory, was built in.
+/// The proxy as a process of its own.
+pub const SIDECAR: Program = Program {
+    package: "cloudstate-proxy",
+    name: "cloudstate-proxy",
+};
+
+/// Builds a program in the profile that `benchmark`, a program in cargo's target directory, was built in.
 ///
 /// Returns where cargo put it. It takes minutes the first time, and next to nothing when it is current.
 ///
 /// # Errors
 /// It does not compile; cargo has said why on stderr.
-pub fn build(example: Example, benchmark: &Path) -> Result<PathBuf, Error> {
-    let Example { package, name } = example;
+pub fn build(program: Program, benchmark: &Path) -> Result<PathBuf, Error> {
+    let Program { package, name } = program;
     let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let built = Command::new(cargo)
         .args([

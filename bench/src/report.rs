@@ -9,6 +9,9 @@ use serde_json::{Map, Value, json};
 
 use crate::figures::{Spread, readable};
 
+/// A figure and its value. The name ends in its unit.
+pub type Figure = (&'static str, f64);
+
 /// Figures of several subjects that are compared with each other.
 #[derive(Clone, Debug)]
 pub struct Table {
@@ -31,8 +34,13 @@ impl Table {
         }
     }
 
-    /// Adds what one round found out about `subject`. The name of a figure ends in its unit.
-    pub fn record(&mut self, subject: &str, figures: &[(&'static str, f64)]) {
+    /// What it is about.
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// Adds what one round found out about `subject`.
+    pub fn record(&mut self, subject: &str, figures: &[Figure]) {
         let row = match self.rows.iter().position(|row| row.subject == subject) {
             Some(row) => row,
             None => {

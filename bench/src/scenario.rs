@@ -1,7 +1,9 @@
 //! What can be measured.
 
 pub mod command;
+mod comparison;
 pub mod floor;
+pub mod language;
 pub mod live;
 pub mod replay;
 pub mod start;
@@ -15,13 +17,15 @@ use crate::{Error, plan::Bench, report::Table};
 pub enum Scenario {
     /// The cart's calls, durable and in memory, beside a bare tonic service.
     Command,
+    /// The protocol server, driven as a proxy drives it, beside a bare stream of the same messages.
+    Language,
     /// Process start to first reply.
     Start,
     /// The first reply of an entity with a long history, and the memory it takes.
     Replay,
     /// Memory per live entity, and the rate at which entities come and go.
     Live,
-    /// The limits alone: bare tonic, and appends to a file.
+    /// The limits alone: bare tonic, bare hyper, bare streams, appends to a file and to the store.
     Floor,
 }
 
@@ -33,6 +37,7 @@ impl Scenario {
     pub fn run(self, bench: &Bench) -> Result<Vec<Table>, Error> {
         match self {
             Self::Command => command::run(bench),
+            Self::Language => language::run(bench),
             Self::Start => start::run(bench),
             Self::Replay => replay::run(bench),
             Self::Live => live::run(bench),
@@ -44,6 +49,7 @@ impl Scenario {
     pub fn name(self) -> &'static str {
         match self {
             Self::Command => "command",
+            Self::Language => "language",
             Self::Start => "start",
             Self::Replay => "replay",
             Self::Live => "live",

@@ -3,7 +3,8 @@
 use std::{
     ffi::OsString,
     fs::{self, File},
-    io::{BufRead, BufReader},
+    io::{self, BufRead, BufReader},
+    iter::Sum,
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, ExitStatus, Stdio},
     sync::mpsc,
@@ -11,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Error, echo::Flavour, process::Process};
+use crate::{Error, echo::Echo, process::Process};
 
 /// How long a server may take to start, and to stop after SIGTERM.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -25,6 +26,9 @@ pub struct Launch {
     program: PathBuf,
     arguments: Vec<OsString>,
     environment: Vec<(&'static str, OsString)>,
+    durable: bool,
+    /// Of a sidecar: what is started before it, and stopped behind it.
+    user_function: Option<Box<Launch>>,
 }
 
 /// Where a cart keeps its events.
@@ -36,48 +40,89 @@ pub enum Store {
     Directory(PathBuf),
 }
 
+impl Store {
+    fn is_durable(&self) -> bool {
+        matches!(self, Self::Directory(_))
+    }
+}
+
 impl Launch {
-    /// The cart of `program`, on a free port.
+    /// The service of `program` with its proxy inside, on a free port.
     pub fn cart(name: impl Into<String>, program: &Path, store: &Store) -> Self {
-        let store = match store {
-            Store::Memory => "memory".into(),
-            Store::Directory(directory) => directory.clone().into_os_string(),
-        };
-        let free_port = || OsString::from("0");
         Self {
-            name: name.into(),
-            program: program.to_owned(),
-            arguments: Vec::new(),
-            environment: vec![
-                ("CLOUDSTATE_STORE", store),
-                ("HTTP_PORT", free_port()),
-                ("METRICS_PORT", free_port()),
-            ],
+            environment: front_end(store),
+            durable: store.is_durable(),
+            ..Self::program(name, program)
         }
+    }
+
+    /// The service of `program` without a proxy: the protocol server alone.
+    pub fn user_function(name: impl Into<String>, program: &Path) -> Self {
+        Self::program(name, program)
+            .with("CLOUDSTATE_ROLE", "user-function")
+            .with("PORT", "0")
+    }
+
+    /// The service of `program` as a user function of its own, behind the proxy `sidecar`. Both are the server.
+    pub fn sidecar(name: impl Into<String>, sidecar: &Path, program: &Path, store: &Store) -> Self {
+        let name = name.into();
+        let behind = Self::user_function(format!("{name}, user function"), program);
+        Self {
+            environment: front_end(store),
+            durable: store.is_durable(),
+            user_function: Some(Box::new(behind)),
+            ..Self::program(name, sidecar)
+        }
+    }
+
+    /// A bare server: `program`, the benchmark itself, in another role.
+    pub fn echo(name: impl Into<String>, program: &Path, echo: Echo) -> Self {
+        let mut launch = Self::program(name, program);
+        launch.arguments = vec!["--echo-server".into(), echo.argument().into()];
+        launch
+    }
+
+    /// Sets a variable of the server's environment.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
+        self.environment.push((name, value.into()));
+        self
     }
 
     /// Entities leave memory when they have been idle for this long.
     #[must_use]
-    pub fn passivating_after(mut self, idle: Duration) -> Self {
-        let idle = format!("{}ms", idle.as_millis());
-        self.environment
-            .push(("CLOUDSTATE_PASSIVATE_AFTER", idle.into()));
-        self
+    pub fn passivating_after(self, idle: Duration) -> Self {
+        self.with(
+            "CLOUDSTATE_PASSIVATE_AFTER",
+            format!("{}ms", idle.as_millis()),
+        )
     }
 
-    /// A bare tonic service: `program`, the benchmark itself, in another role.
-    pub fn echo(name: impl Into<String>, program: &Path, flavour: Flavour) -> Self {
-        let flavour = match flavour {
-            Flavour::MultiThread => "--echo-server=multi-thread",
-            Flavour::CurrentThread => "--echo-server=current-thread",
-        };
+    fn program(name: impl Into<String>, program: &Path) -> Self {
         Self {
             name: name.into(),
             program: program.to_owned(),
-            arguments: vec![flavour.into()],
+            arguments: Vec::new(),
             environment: Vec::new(),
+            durable: false,
+            user_function: None,
         }
     }
+}
+
+/// The settings of a proxy: defaults, but for the store and the ports.
+fn front_end(store: &Store) -> Vec<(&'static str, OsString)> {
+    let store = match store {
+        Store::Memory => "memory".into(),
+        Store::Directory(directory) => directory.clone().into_os_string(),
+    };
+    vec![
+        ("CLOUDSTATE_STORE", store),
+        // The sidecar's own default is every address.
+        ("HTTP_HOST", "127.0.0.1".into()),
+        ("HTTP_PORT", "0".into()),
+        ("METRICS_PORT", "0".into()),
+    ]
 }
 
 /// A server that answers. Dropping it kills it.
@@ -87,6 +132,8 @@ pub struct Server {
     child: Child,
     address: String,
     log: PathBuf,
+    durable: bool,
+    user_function: Option<Box<Server>>,
 }
 
 impl Server {
@@ -96,6 +143,12 @@ impl Server {
     /// The program is missing, ends, or is not ready within a minute.
     pub fn start(launch: &Launch, directory: &Path) -> Result<Self, Error> {
         let name = launch.name.clone();
+        let user_function = match &launch.user_function {
+            Some(launch) => Some(Box::new(Self::start(launch, directory)?)),
+            None => None,
+        };
+        // Ports are numbers that the user function has chosen itself.
+        let port = user_function.as_ref().and_then(|server| server.port());
         let log = directory.join(format!("{}.log", name.replace([' ', ',', '/'], "-")));
         let stderr = File::create(&log).map_err(Error::io(format!("create {}", log.display())))?;
         let mut child = Command::new(&launch.program)
@@ -103,6 +156,7 @@ impl Server {
             // Nothing in the caller's environment may change what is measured.
             .env_clear()
             .envs(launch.environment.iter().map(|(name, value)| (name, value)))
+            .envs(port.map(|port| ("USER_FUNCTION_PORT", port)))
             .current_dir(directory)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -115,6 +169,8 @@ impl Server {
             child,
             address: String::new(),
             log,
+            durable: launch.durable,
+            user_function,
         };
         let address = stdout.and_then(|stdout| address_in(stdout, PATIENCE));
         server.address = address.ok_or_else(|| {
@@ -137,9 +193,67 @@ impl Server {
         &self.address
     }
 
-    /// The process, for its processor time and memory.
-    pub fn process(&self) -> Process {
-        Process::new(self.child.id())
+    /// Where it listens: `HOST:PORT`.
+    pub fn authority(&self) -> &str {
+        self.address.trim_start_matches("http://")
+    }
+
+    /// Whether what it keeps is on a disk.
+    pub fn is_durable(&self) -> bool {
+        self.durable
+    }
+
+    /// The user function behind a sidecar.
+    pub fn user_function(&self) -> Option<&Self> {
+        self.user_function.as_deref()
+    }
+
+    /// Processor time so far, of all its processes.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub fn cpu_time(&self) -> Result<Duration, Error> {
+        self.sum(Process::cpu_time)
+    }
+
+    /// The memory it has in RAM now, in bytes, in all its processes.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub fn memory(&self) -> Result<u64, Error> {
+        self.sum(Process::memory)
+    }
+
+    /// The most memory that it ever had in RAM, in bytes; of several processes the sum of their peaks.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub fn peak_memory(&self) -> Result<u64, Error> {
+        self.sum(Process::peak_memory)
+    }
+
+    /// Bytes that it has caused to be written to a disk so far.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub fn bytes_written(&self) -> Result<u64, Error> {
+        self.sum(Process::bytes_written)
+    }
+
+    fn sum<T: Sum>(&self, figure: impl Fn(&Process) -> io::Result<T>) -> Result<T, Error> {
+        let servers = std::iter::successors(Some(self), |server| server.user_function());
+        servers
+            .map(|server| {
+                figure(&Process::new(server.child.id())).map_err(Error::io(format!(
+                    "read what {} uses from /proc",
+                    server.name
+                )))
+            })
+            .sum()
+    }
+
+    fn port(&self) -> Option<&str> {
+        self.address.rsplit_once(':').map(|(_, port)| port)
     }
 
     /// Asks it to stop (SIGTERM), and waits until it has.
@@ -147,6 +261,14 @@ impl Server {
     /// # Errors
     /// It does not stop within a minute, or not with success.
     pub fn stop(mut self) -> Result<(), Error> {
+        self.stop_process()?;
+        match self.user_function.take() {
+            Some(behind) => behind.stop(),
+            None => Ok(()),
+        }
+    }
+
+    fn stop_process(&mut self) -> Result<(), Error> {
         let sent = Command::new("kill")
             .args(["-TERM", &self.child.id().to_string()])
             .status()

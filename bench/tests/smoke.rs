@@ -21,7 +21,7 @@ fn bench(scenarios: &[&str]) -> Value {
     let json = directory.path().join("figures.json");
     let run = Command::new(BENCH)
         .args(scenarios)
-        .args(["--seconds", "0.1", "--rounds", "1"])
+        .args(["--seconds", "0.03", "--rounds", "1"])
         .args(["--carts", "3", "--events", "250"])
         .args([Path::new("--directory"), directory.path()])
         .args([Path::new("--json"), &json])
@@ -71,15 +71,31 @@ fn assert_positive(table: &Value, figure: &str) {
 fn limits_are_measured_without_a_cart() {
     let figures = bench(&["floor"]);
     let tables: Vec<&Value> = tables(&figures).collect();
-    let (appends, calls) = tables.split_last().unwrap();
-    assert_eq!(calls.len(), 4);
+    let (calls, kept) = tables.split_at(12);
     for table in calls {
-        assert_eq!(subjects(table), ["echo", "echo, current_thread"]);
+        let expected: &[&str] = match table["title"].as_str().unwrap() {
+            title if title.starts_with("Bare hyper") => &["echo, hyper"],
+            _ => &["echo", "echo, current_thread"],
+        };
+        assert_eq!(subjects(table), expected);
         assert_positive(table, "calls/s");
         assert_positive(table, "server us/call");
         assert_positive(table, "p99 ms");
     }
+    let [appends, commits] = kept else {
+        panic!("not two tables: {kept:?}");
+    };
     assert_positive(appends, "appends/s");
+    assert_eq!(subjects(commits), ["1 writer", "64 writers", "512 writers"]);
+    assert_positive(commits, "events/s");
+}
+
+/// Every subject but the first has its ratio to the first.
+fn assert_compared_with_echo(table: &Value) {
+    for subject in &table["subjects"].as_array().unwrap()[1..] {
+        let ratio = &subject["figures"]["calls of echo"]["median"];
+        assert!(ratio.as_f64().unwrap() > 0.0, "{subject}");
+    }
 }
 
 #[test]
@@ -87,15 +103,42 @@ fn commands_are_measured_beside_the_echo() {
     let figures = bench(&["command"]);
     let tables: Vec<&Value> = tables(&figures).collect();
     let (memory, calls) = tables.split_last().unwrap();
-    assert_eq!(calls.len(), 15, "10 of AddItem, 5 of GetCart");
+    assert_eq!(calls.len(), 21, "10 of AddItem, 5 of GetCart, 6 as JSON");
     for table in calls {
-        assert_eq!(subjects(table), ["echo", "cart, memory", "cart, SQLite"]);
+        let expected: &[&str] = match table["title"].as_str().unwrap() {
+            title if title.contains("JSON") => &["echo, hyper", "cart, memory", "cart, SQLite"],
+            _ => &[
+                "echo",
+                "cart, memory",
+                "cart, SQLite",
+                "cart, SQLite, sidecar",
+            ],
+        };
+        assert_eq!(subjects(table), expected);
         assert_positive(table, "calls/s");
         assert_positive(table, "client us/call");
-        for cart in &table["subjects"].as_array().unwrap()[1..] {
-            let ratio = &cart["figures"]["calls of echo"]["median"];
-            assert!(ratio.as_f64().unwrap() > 0.0, "{cart}");
-        }
+        assert_compared_with_echo(table);
+    }
+    assert_positive(memory, "peak MB");
+}
+
+#[test]
+fn only_what_is_asked_for_is_measured() {
+    let figures = bench(&["command", "--only", "GetCart, 64 in flight over 1"]);
+    let titles: Vec<_> = tables(&figures).map(|table| &table["title"]).collect();
+    assert_eq!(titles.len(), 2, "the calls and the memory: {titles:?}");
+}
+
+#[test]
+fn the_language_half_is_measured_beside_a_bare_stream() {
+    let figures = bench(&["language"]);
+    let tables: Vec<&Value> = tables(&figures).collect();
+    let (memory, streams) = tables.split_last().unwrap();
+    assert_eq!(streams.len(), 5);
+    for table in streams {
+        assert_eq!(subjects(table), ["echo", "cart, user function"]);
+        assert_positive(table, "calls/s");
+        assert_compared_with_echo(table);
     }
     assert_positive(memory, "peak MB");
 }

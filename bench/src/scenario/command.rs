@@ -1,144 +1,105 @@
-//! `command`: what a call costs, beside what gRPC alone costs, under the same load in the same round.
+//! `command`: what a call costs, beside what gRPC or HTTP alone costs, under the same load in the same round.
 
+use super::comparison::{ECHO, compare, finish};
 use crate::{
     Error, disk,
-    echo::Flavour,
-    load::{self, Call, Load, Measurement},
-    plan::{Bench, in_turn},
-    report::Table,
+    echo::Echo,
+    load::{self, Call, Load},
+    plan::Bench,
+    program,
+    report::{Figure, Table},
     server::{Launch, Server, Store},
 };
 
 /// Calls in flight, and the connections that they share.
 const SHAPES: [(u32, u32); 5] = [(1, 1), (64, 1), (64, 4), (256, 1), (256, 4)];
+/// Calls in flight as JSON, each on a connection of its own.
+const JSON_SHAPES: [u32; 3] = [1, 64, 256];
 
-/// What the others are compared with.
-const ECHO: &str = "echo";
+/// What calls over HTTP are compared with.
+const HTTP_ECHO: &str = "echo, hyper";
+/// The cart of three shapes.
+const IN_MEMORY: &str = "cart, memory";
+const EMBEDDED: &str = "cart, SQLite";
+const SIDECAR: &str = "cart, SQLite, sidecar";
 
-struct Subject {
-    server: Server,
-    durable: bool,
-}
-
-/// Measures `AddItem` and `GetCart` on the durable cart, the cart in memory, and the echo.
+/// Measures `AddItem` and `GetCart` on the echo, the cart in memory, the durable cart, and the one behind a sidecar.
 pub fn run(bench: &Bench) -> Result<Vec<Table>, Error> {
-    let subjects = start(bench)?;
     let mut cases = cases(bench);
+    let servers = start(bench)?;
     for round in bench.rounds("command") {
         for (load, table) in &mut cases {
-            let mut measured = Vec::new();
-            for subject in in_turn(&subjects, round) {
-                let waits_for_disk = subject.durable && load.call == Call::AddItem;
-                let sync = waits_for_disk
-                    .then(|| disk::probe(bench.directory()))
-                    .transpose()?;
-                let seed = u64::from(round);
-                measured.push((subject, load.run(&subject.server, seed)?, sync));
-            }
-            record(table, &subjects, &measured);
+            let compared: &[&str] = match load.call {
+                Call::AddItem | Call::GetCart => &[ECHO, IN_MEMORY, EMBEDDED, SIDECAR],
+                Call::AddItemJson => &[HTTP_ECHO, IN_MEMORY, EMBEDDED],
+            };
+            let compared: Vec<&Server> = servers
+                .iter()
+                .filter(|server| compared.contains(&server.name()))
+                .collect();
+            compare(table, &compared, round, |server| {
+                measure(bench, load, server, round)
+            })?;
         }
     }
     let mut memory = Table::new("The most memory that a process had in RAM");
-    for subject in subjects {
-        let peak = subject.server.process().peak_memory();
-        let peak = peak.map_err(Error::io("read the memory of a server from /proc"))?;
-        memory.record(subject.server.name(), &[("peak MB", peak as f64 / 1e6)]);
-        // The echo has nothing to finish.
-        if subject.server.name() != ECHO {
-            subject.server.stop()?;
-        }
-    }
+    finish(servers, &mut memory)?;
     let tables = cases.into_iter().map(|(_, table)| table);
     Ok(tables.chain([memory]).collect())
 }
 
-fn start(bench: &Bench) -> Result<Vec<Subject>, Error> {
-    let directory = Store::Directory(bench.directory().join("command"));
-    let program = bench.cart()?;
+fn start(bench: &Bench) -> Result<Vec<Server>, Error> {
+    let directory = |name| Store::Directory(bench.directory().join(name));
+    let cart = bench.cart()?;
+    let sidecar = bench.program(program::SIDECAR)?;
     let launches = [
-        (
-            Launch::echo(ECHO, &bench.benchmark, Flavour::MultiThread),
-            false,
-        ),
-        (Launch::cart("cart, memory", program, &Store::Memory), false),
-        (Launch::cart("cart, SQLite", program, &directory), true),
+        Launch::echo(ECHO, &bench.benchmark, Echo::Grpc),
+        Launch::echo(HTTP_ECHO, &bench.benchmark, Echo::Http),
+        Launch::cart(IN_MEMORY, cart, &Store::Memory),
+        Launch::cart(EMBEDDED, cart, &directory("embedded")),
+        Launch::sidecar(SIDECAR, &sidecar, cart, &directory("sidecar")),
     ];
     let runtime = load::runtime(1)?;
-    let mut subjects = Vec::new();
-    for (launch, durable) in launches {
+    let mut servers = Vec::new();
+    for launch in launches {
         let server = Server::start(&launch, bench.directory())?;
-        runtime.block_on(load::fill(&server, bench.plan.carts.get()))?;
-        subjects.push(Subject { server, durable });
+        if server.name() != HTTP_ECHO {
+            runtime.block_on(load::fill(&server, bench.plan.carts.get()))?;
+        }
+        servers.push(server);
     }
-    Ok(subjects)
+    Ok(servers)
 }
 
 fn cases(bench: &Bench) -> Vec<(Load, Table)> {
-    let adds = SHAPES.map(|(in_flight, connections)| {
-        let many = bench.load(Call::AddItem, in_flight, connections);
-        [many, Load { carts: 1, ..many }]
-    });
+    let hot = |many| [many, Load { carts: 1, ..many }];
+    let adds = SHAPES
+        .map(|(in_flight, connections)| hot(bench.load(Call::AddItem, in_flight, connections)));
     let gets =
         SHAPES.map(|(in_flight, connections)| bench.load(Call::GetCart, in_flight, connections));
+    let as_json =
+        JSON_SHAPES.map(|in_flight| hot(bench.load(Call::AddItemJson, in_flight, in_flight)));
     let loads = adds.into_iter().flatten().chain(gets);
     loads
+        .chain(as_json.into_iter().flatten())
         .map(|load| (load, Table::new(load.to_string())))
+        .filter(|(_, table)| bench.wants(table.title()))
         .collect()
 }
 
-fn record(
-    table: &mut Table,
-    subjects: &[Subject],
-    measured: &[(&Subject, Measurement, Option<f64>)],
-) {
-    let of = |name: &str| {
-        measured
-            .iter()
-            .find(|(subject, ..)| subject.server.name() == name)
-    };
-    let echo = of(ECHO);
-    // In the order of the subjects, whatever the order of this round was.
-    for subject in subjects {
-        let name = subject.server.name();
-        let Some((_, measurement, sync)) = of(name) else {
-            continue;
-        };
-        table.record(name, &figures(measurement));
-        if let Some((_, echo, _)) = echo.filter(|_| name != ECHO) {
-            table.record(
-                name,
-                &[
-                    (
-                        "calls of echo",
-                        measurement.calls_per_second() / echo.calls_per_second(),
-                    ),
-                    (
-                        "server time of echo",
-                        measurement.server_time() / echo.server_time(),
-                    ),
-                ],
-            );
-        }
-        if let Some(sync) = *sync {
-            table.record(
-                name,
-                &[
-                    ("fdatasync ms", sync),
-                    ("disk bytes/call", measurement.bytes_written()),
-                ],
-            );
-        }
+fn measure(bench: &Bench, load: &Load, server: &Server, round: u32) -> Result<Vec<Figure>, Error> {
+    let waits_for_disk = server.is_durable() && load.call != Call::GetCart;
+    let sync = waits_for_disk
+        .then(|| disk::probe(bench.directory()))
+        .transpose()?;
+    let measurement = load.run(server, round.into())?;
+    let mut figures = measurement.figures().to_vec();
+    if let Some(sync) = sync {
+        figures.push(("fdatasync ms", sync));
+        figures.push(("disk bytes/call", measurement.bytes_written()));
     }
-}
-
-/// The figures that every measurement of a load has.
-pub(super) fn figures(measurement: &Measurement) -> [(&'static str, f64); 6] {
-    [
-        ("calls/s", measurement.calls_per_second()),
-        ("p50 ms", measurement.milliseconds(50.0)),
-        ("p99 ms", measurement.milliseconds(99.0)),
-        ("server us/call", measurement.server_time()),
-        ("client us/call", measurement.client_time()),
-        ("other cores", measurement.other_cores()),
-    ]
+    if let Some(share) = measurement.user_function_time() {
+        figures.push(("of it user function us", share));
+    }
+    Ok(figures)
 }

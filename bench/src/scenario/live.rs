@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::{
     Error, load,
     plan::{Bench, in_turn},
+    program,
     report::Table,
     server::{Launch, Server, Store},
 };
@@ -20,7 +21,7 @@ const LEAVE: Duration = Duration::from_millis(1);
 pub fn run(bench: &Bench) -> Result<Vec<Table>, Error> {
     let entities = bench.plan.entities.get();
     let counts = [entities / 10, entities].map(|count| count.max(1));
-    let value_cart = bench.value_cart()?;
+    let value_cart = bench.program(program::VALUE_ENTITY)?;
     let kinds = [("event sourced", bench.cart()?), ("value", &value_cart)];
     let subjects: Vec<_> = kinds
         .iter()
@@ -57,22 +58,20 @@ fn measure(
     table: &mut Table,
 ) -> Result<(), Error> {
     let server = Server::start(launch, bench.directory())?;
-    let read = || Error::io(format!("read what {} uses from /proc", server.name()));
-    let process = server.process();
     let took = load::runtime(1)?.block_on(async {
         let clients = load::clients(&server, IN_FLIGHT).await?;
         // Connections and buffers are there; what memory is taken from here on is taken for entities.
         load::activate(&server, &clients, 0..IN_FLIGHT).await?;
-        let memory = process.memory().map_err(read())?;
-        let used = process.cpu_time().map_err(read())?;
+        let memory = server.memory()?;
+        let used = server.cpu_time()?;
         let took = load::activate(
             &server,
             &clients,
             IN_FLIGHT..IN_FLIGHT.saturating_add(count),
         )
         .await?;
-        let used = process.cpu_time().map_err(read())?.saturating_sub(used);
-        let grown = process.memory().map_err(read())?.saturating_sub(memory);
+        let used = server.cpu_time()?.saturating_sub(used);
+        let grown = server.memory()?.saturating_sub(memory);
         Ok::<_, Error>((took, used, grown))
     });
     let (took, used, grown) = took?;

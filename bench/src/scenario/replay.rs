@@ -53,8 +53,7 @@ fn measure(
     table: &mut Table,
 ) -> Result<(), Error> {
     let server = Server::start(launch, bench.directory())?;
-    let read = || Error::io("read what the cart uses from /proc");
-    let before = server.process().cpu_time().map_err(read())?;
+    let before = server.cpu_time()?;
     let took = load::runtime(1)?.block_on(async {
         let mut client = load::connect(&server).await?;
         // The connection and the program are warm, the entity is not.
@@ -63,8 +62,8 @@ fn measure(
         load::check(&mut client, &server, history.cart, &expected(history)).await?;
         Ok::<_, Error>(called.elapsed())
     })?;
-    let used = server.process().cpu_time().map_err(read())? - before;
-    let peak = server.process().peak_memory().map_err(read())?;
+    let used = server.cpu_time()? - before;
+    let peak = server.peak_memory()?;
     let kept = if history.snapshot {
         " and a snapshot"
     } else {

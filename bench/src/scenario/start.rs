@@ -6,8 +6,10 @@ use std::{
 };
 
 use crate::{
-    Error, disk,
-    echo::Flavour,
+    Error,
+    closed_loop::ClosedLoop,
+    disk,
+    echo::Echo,
     journal::{self, History},
     load::{self, Call, Load},
     plan::{Bench, in_turn},
@@ -74,7 +76,7 @@ fn measure(bench: &Bench, name: &str, subject: &Subject, table: &mut Table) -> R
     let program = bench.cart()?;
     let cart = |store| Launch::cart(name, program, &store);
     let launch = match subject {
-        Subject::Echo => Launch::echo(name, &bench.benchmark, Flavour::MultiThread),
+        Subject::Echo => Launch::echo(name, &bench.benchmark, Echo::Grpc),
         Subject::Memory => cart(Store::Memory),
         Subject::Empty => cart(Store::Directory(bench.directory().join("empty"))),
         Subject::Stopped(journal) | Subject::Killed(journal) => {
@@ -84,8 +86,12 @@ fn measure(bench: &Bench, name: &str, subject: &Subject, table: &mut Table) -> R
     if let Subject::Killed(_) = subject {
         let server = Server::start(&launch, bench.directory())?;
         let load = bench.load(Call::AddItem, 64, 4);
-        let measured = BEFORE_KILL.min(load.measured);
-        Load { measured, ..load }.run(&server, 0)?;
+        let measured = BEFORE_KILL.min(load.pace.measured);
+        let pace = ClosedLoop {
+            measured,
+            ..load.pace
+        };
+        Load { pace, ..load }.run(&server, 0)?;
         server.kill();
     }
     let sync = match subject {
@@ -101,27 +107,19 @@ fn measure(bench: &Bench, name: &str, subject: &Subject, table: &mut Table) -> R
         let mut client = load::connect(&server).await?;
         let added = client.add_item(workload::add_item(0, 0)).await;
         let replied = started.elapsed();
-        added.map_err(|status| load::failed(&server, status))?;
+        added.map_err(|status| Error::call(&server, status))?;
         Ok::<_, Error>(replied)
     })?;
     // Closes the connection: a server that is to stop would wait for this client.
     drop(runtime);
 
-    let read = || Error::io(format!("read what {name} uses from /proc"));
-    let process = server.process();
     table.record(
         name,
         &[
             ("ready ms", ready.as_secs_f64() * 1e3),
             ("first reply ms", replied.as_secs_f64() * 1e3),
-            (
-                "server ms",
-                process.cpu_time().map_err(read())?.as_secs_f64() * 1e3,
-            ),
-            (
-                "peak MB",
-                process.peak_memory().map_err(read())? as f64 / 1e6,
-            ),
+            ("server ms", server.cpu_time()?.as_secs_f64() * 1e3),
+            ("peak MB", server.peak_memory()? as f64 / 1e6),
         ],
     );
     if let Some(sync) = sync {
