@@ -4,6 +4,7 @@
     reason = "a test's way to fail; clippy knows only the functions that carry #[test]"
 )]
 
+mod clients;
 mod meddler;
 mod model_service;
 mod own_services;
@@ -13,6 +14,7 @@ mod proxied;
 mod rejections;
 mod robustness;
 mod verdicts;
+mod wrong_front_end;
 
 use std::path::Path;
 

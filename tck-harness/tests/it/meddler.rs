@@ -52,6 +52,8 @@ pub(crate) enum Fault {
     SupportsLess,
     /// The service does not hear of a caller who has gone.
     SwallowsCancellations,
+    /// Every message has a field that the protocol does not define.
+    UnknownField,
 }
 
 /// A running meddler; it stops when it is dropped.
@@ -211,6 +213,9 @@ impl Relay {
     }
 }
 
+/// Field 99, a number.
+const UNKNOWN_FIELD: [u8; 3] = [0x98, 0x06, 0x01];
+
 /// The message that the service gets instead, if it gets one.
 fn change(fault: Fault, path: &str, message: Bytes) -> Option<Bytes> {
     let changed = match (fault, path) {
@@ -225,6 +230,9 @@ fn change(fault: Fault, path: &str, message: Bytes) -> Option<Bytes> {
                 init.state = None;
             }
             one.encode_to_vec()
+        }
+        (Fault::UnknownField, path) if !path.starts_with("/cloudstate.EntityDiscovery/") => {
+            [&message[..], &UNKNOWN_FIELD].concat()
         }
         (Fault::BareTypeUrl, "/cloudstate.eventsourced.EventSourced/handle") => {
             let mut one = EventSourcedStreamIn::decode(message).unwrap();

@@ -133,32 +133,52 @@ const FAULTS: &[(Fault, &str, &str, &str)] = &[
     ),
 ];
 
+/// Runs these cases of the TCK through the sidecar, with this fault between it and the service.
+async fn meddle(fault: Fault, wanted: impl Fn(&Case) -> bool) -> (Report, String) {
+    let (process, service) = ServiceProcess::start_program(tck_service()).await.unwrap();
+    let interception = Interception::bind("127.0.0.1:0", &service).await.unwrap();
+    let meddler = Meddler::start(interception.address(), fault).await;
+    let command = format!(
+        "exec '{}' --store memory --user-function-port {}",
+        sidecar().display(),
+        meddler.port()
+    );
+    let started = ProxyProcess::start_command(&command, interception).await;
+    let (proxy_process, proxy) = started.unwrap();
+    let mut runner = Runner::new(&service).through(&proxy);
+    if matches!(fault, NeverEnds | SwallowsCancellations) {
+        // The harness must give up, as soon as it is sure.
+        runner = runner.patience(Duration::from_secs(1));
+    }
+    let mut cases = cases::of(Half::Proxy);
+    cases.retain(wanted);
+    let mut text = Vec::new();
+    let mut printer = Printer::new(&mut text, false);
+    let report = runner
+        .run(&cases, |progress| printer.progress(progress).unwrap())
+        .await;
+    proxy_process.stop().await;
+    process.stop().await;
+    (report, String::from_utf8(text).unwrap())
+}
+
+#[tokio::test]
+async fn no_case_passes_what_the_protocol_does_not_define() {
+    let talks =
+        |case: &Case| !case.group.contains("discovery") && !case.group.contains("reflection");
+    let (report, text) = meddle(UnknownField, talks).await;
+    assert_eq!(
+        report.to_string(),
+        "0 passed, 28 failed, 0 skipped",
+        "{text}"
+    );
+    assert!(text.contains("+ (unknown field 99): 0x980601"));
+}
+
 #[tokio::test]
 async fn every_fault_of_a_proxy_is_told() {
     for &(fault, group, case, told) in FAULTS {
-        let (process, service) = ServiceProcess::start_program(tck_service()).await.unwrap();
-        let interception = Interception::bind("127.0.0.1:0", &service).await.unwrap();
-        let meddler = Meddler::start(interception.address(), fault).await;
-        let command = format!(
-            "exec '{}' --store memory --user-function-port {}",
-            sidecar().display(),
-            meddler.port()
-        );
-        let started = ProxyProcess::start_command(&command, interception).await;
-        let (proxy_process, proxy) = started.unwrap();
-        let mut runner = Runner::new(&service).through(&proxy);
-        if matches!(fault, NeverEnds | SwallowsCancellations) {
-            // The harness must give up, as soon as it is sure.
-            runner = runner.patience(Duration::from_secs(1));
-        }
-        let mut cases = cases::of(Half::Proxy);
-        cases.retain(|one| one.group == group && one.name == case);
-        let mut text = Vec::new();
-        let mut printer = Printer::new(&mut text, false);
-        let report = runner
-            .run(&cases, |progress| printer.progress(progress).unwrap())
-            .await;
-        let text = String::from_utf8(text).unwrap();
+        let (report, text) = meddle(fault, |one| one.group == group && one.name == case).await;
         assert_eq!(
             report.counts().failed,
             1,
@@ -168,8 +188,6 @@ async fn every_fault_of_a_proxy_is_told() {
             text.contains(told),
             "{fault:?} is not told as {told:?}: {text}"
         );
-        proxy_process.stop().await;
-        process.stop().await;
     }
 }
 

@@ -4,6 +4,7 @@ mod action;
 mod crdt;
 mod event_log;
 mod event_sourced;
+mod load;
 mod value_entity;
 mod violations;
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::model_service::{
     ModelService, UserFunction,
+    crdt::Crdt,
     event_sourced::{EventSourced, OnFailure},
     value_entity::ValueEntity,
 };
@@ -11,17 +12,18 @@ use crate::model_service::{
 /// The harness has to wait in vain.
 const PATIENCE: Duration = Duration::from_millis(300);
 
-async fn every_case_fails(function: impl UserFunction, group: &str) {
+/// Returns what is printed.
+async fn every_case_fails(function: impl UserFunction, group: &str) -> String {
     let running = ModelService::start(function).await;
     let (report, text) = super::run(&running, group, "", PATIENCE).await;
     assert_eq!(report.to_string(), "0 passed, 8 failed, 0 skipped");
     for told in [
         "no message within 300ms",
         "the service's message is not the expected one",
-        "and was to say why on its stream",
     ] {
         assert!(text.contains(told), "{told:?} is not told");
     }
+    text
 }
 
 #[tokio::test]
@@ -31,11 +33,18 @@ async fn event_sourced_entities_that_mind_nothing_are_told() {
         fault: None,
     };
     let group = "extended: protocol violations, event sourced entity";
-    every_case_fails(function, group).await;
+    let text = every_case_fails(function, group).await;
+    assert!(text.contains("and was to say why on its stream"));
 }
 
 #[tokio::test]
 async fn value_entities_that_mind_nothing_are_told() {
     let function = ValueEntity { fault: None };
     every_case_fails(function, "extended: protocol violations, entity").await;
+}
+
+#[tokio::test]
+async fn crdt_entities_that_mind_nothing_are_told() {
+    let function = Crdt { fault: None };
+    every_case_fails(function, "extended: protocol violations, CRDT entity").await;
 }

@@ -29,8 +29,8 @@ use super::{
 #[derive(Debug)]
 pub(crate) struct Entity {
     fault: Option<Fault>,
-    /// There is one from the first message on.
-    crdt: Option<Crdt>,
+    /// Nothing in particular before the first message, which says what it is.
+    crdt: Crdt,
     streams: BTreeMap<i64, StreamedRequest>,
     command_ids: BTreeSet<i64>,
 }
@@ -45,7 +45,8 @@ impl Call for Entity {
                 message: Some(message),
             })
         };
-        let answers = self.answer_to(message.message.unwrap());
+        let answers = message.message.map(|message| self.answer_to(message));
+        let answers = answers.unwrap_or_default();
         answers.into_iter().map(said).collect()
     }
 }
@@ -63,7 +64,7 @@ impl Entity {
     pub(super) fn new(fault: Option<Fault>) -> Self {
         Self {
             fault,
-            crdt: None,
+            crdt: Crdt::new("GCounter", fault),
             streams: BTreeMap::new(),
             command_ids: BTreeSet::new(),
         }
@@ -79,7 +80,7 @@ impl Entity {
                 {
                     crdt.apply(&delta, fault);
                 }
-                self.crdt = Some(crdt);
+                self.crdt = crdt;
                 Vec::new()
             }
             In::Delta(delta) => {
@@ -95,9 +96,9 @@ impl Entity {
                     return vec![failure(command.id, "this id was used before")];
                 }
                 match &*command.name {
-                    "Process" => self.process(&command),
                     "ProcessStreamed" => self.process_streamed(&command),
-                    other => panic!("no command {other}"),
+                    // What is unknown, too.
+                    _ => self.process(&command),
                 }
             }
             In::StreamCancelled(cancelled) => self.cancel(cancelled.id),
@@ -109,11 +110,11 @@ impl Entity {
     }
 
     fn crdt(&mut self) -> &mut Crdt {
-        self.crdt.as_mut().unwrap()
+        &mut self.crdt
     }
 
     fn process(&mut self, command: &Command) -> Vec<Out> {
-        let request = Request::decode(command.payload.clone().unwrap().value).unwrap();
+        let request = Request::decode(command.payload.clone().unwrap_or_default().value).unwrap();
         let mut outcome = Outcome::default();
         let before = self.crdt.clone();
         for action in request.actions {
@@ -160,7 +161,8 @@ impl Entity {
     }
 
     fn process_streamed(&mut self, command: &Command) -> Vec<Out> {
-        let request = StreamedRequest::decode(command.payload.clone().unwrap().value).unwrap();
+        let request =
+            StreamedRequest::decode(command.payload.clone().unwrap_or_default().value).unwrap();
         if let Some(update) = &request.initial_update {
             self.update(update);
         }
@@ -236,7 +238,7 @@ impl Entity {
             return Vec::new();
         }
         let answer = self.answer();
-        let state = self.crdt.as_ref().unwrap().state(self.fault);
+        let state = self.crdt.state(self.fault);
         let mut outputs = Vec::new();
         let never_ends = self.has(Fault::NeverEndsStream);
         self.streams.retain(|command_id, request| {
@@ -290,7 +292,7 @@ impl Entity {
     }
 
     fn answer(&self) -> Answer {
-        let state = self.crdt.as_ref().unwrap().state(self.fault);
+        let state = self.crdt.state(self.fault);
         Answer::Reply(Reply {
             payload: Some(Any::pack(&Response { state: Some(state) })),
             metadata: None,
