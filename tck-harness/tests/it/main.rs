@@ -7,6 +7,7 @@
 mod clients;
 mod meddler;
 mod model_service;
+mod other_languages;
 mod own_services;
 mod process;
 mod program;

@@ -8,7 +8,7 @@ use tck_harness::case::{Case, Half};
 /// Tests a Cloudstate user function and a Cloudstate proxy, written in any language, against the Cloudstate TCK.
 ///
 /// Without arguments it tests the model services and the proxy of Cloudstate for Rust. With a service and without a
-/// proxy it tests the service alone.
+/// proxy it tests the service alone, or with --sidecar also behind the proxy of Cloudstate for Rust.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
@@ -29,6 +29,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "COMMAND", conflicts_with = "proxy")]
     pub(crate) proxy_command: Option<String>,
 
+    /// Test the named service behind this project's sidecar as well; without a named service that is done anyway.
+    #[arg(long, conflicts_with_all = ["proxy", "proxy_command"])]
+    pub(crate) sidecar: bool,
+
     /// Where the harness listens in the service's place, for the proxy; a free port of 127.0.0.1 if not given.
     #[arg(long, value_name = "HOST:PORT", value_parser = parse_address)]
     pub(crate) listen: Option<String>,
@@ -36,7 +40,7 @@ pub(crate) struct Arguments {
     /// Test this project's proxy and model services in one process, instead of a sidecar and a service.
     #[arg(
         long,
-        conflicts_with_all = ["service", "service_command", "proxy", "proxy_command", "listen"]
+        conflicts_with_all = ["service", "service_command", "proxy", "proxy_command", "sidecar", "listen"]
     )]
     pub(crate) embedded: bool,
 
@@ -73,7 +77,8 @@ pub(crate) struct Arguments {
     #[arg(
         long,
         conflicts_with_all = [
-            "service", "service_command", "proxy", "proxy_command", "listen", "embedded", "rough_link", "format"
+            "service", "service_command", "proxy", "proxy_command", "sidecar", "listen", "embedded", "rough_link",
+            "format"
         ]
     )]
     pub(crate) list: bool,
@@ -105,10 +110,10 @@ impl Arguments {
         half && (case.group.contains(&self.filter) || case.name.contains(&self.filter))
     }
 
-    /// Whether a proxy is named. Without a service as well, it is this project's own.
+    /// Whether there is a proxy to test: one that is named, or this project's own.
     fn has_proxy(&self) -> bool {
         let own = self.service.is_none() && self.service_command.is_none();
-        own || self.proxy.is_some() || self.proxy_command.is_some()
+        own || self.sidecar || self.proxy.is_some() || self.proxy_command.is_some()
     }
 }
 
@@ -206,6 +211,14 @@ mod tests {
         let error = parse("--embedded --service a:1").unwrap_err();
         assert_eq!(error, ErrorKind::ArgumentConflict);
         assert!(parse("--embedded").unwrap().has_proxy());
+    }
+
+    #[test]
+    fn the_sidecar_is_a_proxy() {
+        let error = parse("--sidecar --proxy-command a").unwrap_err();
+        assert_eq!(error, ErrorKind::ArgumentConflict);
+        assert!(!parse("--service a:1").unwrap().has_proxy());
+        assert!(parse("--service a:1 --sidecar").unwrap().has_proxy());
     }
 
     #[test]
