@@ -38,7 +38,7 @@ pub struct Catalog {
 }
 
 /// One service, implemented by one entity type or one action.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Service {
     /// Full name.
     pub name: String,
@@ -192,9 +192,26 @@ impl Catalog {
         self.services.iter().any(|service| service.name == name)
     }
 
+    /// The services that keep something under their persistence ids.
+    pub(crate) fn keyed_services(&self) -> impl Iterator<Item = &Service> {
+        let services = self.services.iter().map(|service| &**service);
+        services.filter(|service| service.kind.is_keyed())
+    }
+
     /// Every method, service by service, in order of declaration.
     pub fn methods(&self) -> &[Arc<Method>] {
         &self.methods
+    }
+}
+
+impl fmt::Display for EntityKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::EventSourced => "event-sourced entities",
+            Self::Value => "value entities",
+            Self::Crdt => "CRDT entities",
+            Self::Action => "actions",
+        })
     }
 }
 

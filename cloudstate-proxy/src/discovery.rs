@@ -1,16 +1,21 @@
-//! Asks the user function what it serves, until it answers.
+//! Asks the user function what it serves, until it answers, and checks the answer.
 
 use std::{hash::BuildHasher, time::Duration};
 
-use cloudstate_protocol::{cloudstate::ProxyInfo, version};
+use cloudstate_protocol::{
+    cloudstate::{EntitySpec, ProxyInfo},
+    version,
+};
+use futures_util::future::pending;
+use tokio::{sync::watch, time::sleep};
 
 use crate::{
     catalog::{Catalog, EntityKind, SpecError},
-    user_function::UserFunction,
+    user_function::{Link, UserFunction, UserFunctionError},
 };
 
 /// Shortest and longest pause between two attempts.
-const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
 /// What a user function answered.
 #[derive(Debug)]
@@ -19,6 +24,15 @@ pub struct Discovered {
     pub catalog: Catalog,
     /// Its name, or the last part of its first service's name where it has none.
     pub name: String,
+    /// The answer itself.
+    pub(crate) announced: Announced,
+}
+
+/// An answer, and the connection over which it came.
+#[derive(Debug)]
+pub(crate) struct Announced {
+    pub(crate) spec: EntitySpec,
+    pub(crate) link: Option<Link>,
 }
 
 /// Discovers the user function, however long it takes to come up, and checks its specification.
@@ -26,35 +40,63 @@ pub struct Discovered {
 /// # Errors
 /// The specification cannot be served. The user function has been told.
 pub async fn discover(user_function: &dyn UserFunction) -> Result<Discovered, SpecError> {
-    let mut pause = BACKOFF.0;
-    let spec = loop {
-        match user_function.discover(proxy_info()).await {
-            Ok(spec) => break spec,
-            Err(error) => {
-                tracing::warn!(%error, retry_in = ?pause, "the user function cannot be discovered yet");
-                tokio::time::sleep(jitter(pause)).await;
-                pause = (pause * 2).min(BACKOFF.1);
-            }
-        }
-    };
-    match Catalog::new(&spec) {
+    let announced = ask(user_function, |_| {}).await;
+    let spec = &announced.spec;
+    match Catalog::new(spec) {
         Ok(catalog) => {
-            let announced = spec
-                .service_info
-                .map(|info| info.service_name)
-                .unwrap_or_default();
-            let name = if announced.is_empty() {
-                short_name(&catalog)
-            } else {
-                announced
+            let info = spec.service_info.as_ref();
+            let name = match info.map(|info| &*info.service_name) {
+                None | Some("") => short_name(&catalog),
+                Some(name) => name.to_owned(),
             };
-            Ok(Discovered { catalog, name })
+            Ok(Discovered {
+                catalog,
+                name,
+                announced,
+            })
         }
         Err(error) => {
             user_function.report_error(error.to_string()).await;
             Err(error)
         }
     }
+}
+
+/// Asks until there is an answer. `failed` is told of each attempt that fails.
+pub(crate) async fn ask(
+    user_function: &dyn UserFunction,
+    failed: impl Fn(&UserFunctionError),
+) -> Announced {
+    let mut link = user_function.link();
+    let mut pause = BACKOFF.0;
+    loop {
+        match user_function.discover(proxy_info()).await {
+            Ok(spec) => {
+                let link = link.as_ref().map(|link| *link.borrow());
+                return Announced { spec, link };
+            }
+            Err(error) => {
+                failed(&error);
+                let retry_in = jitter(pause);
+                tracing::warn!(%error, ?retry_in, "the user function cannot be discovered yet");
+                tokio::select! {
+                    () = sleep(retry_in) => {}
+                    () = redialled(link.as_mut()) => {}
+                }
+                pause = (pause * 2).min(BACKOFF.1);
+            }
+        }
+    }
+}
+/// Completes when somebody else's call has made a connection.
+async fn redialled(link: Option<&mut watch::Receiver<Link>>) {
+    if let Some(link) = link {
+        let made = link.borrow().made;
+        if link.wait_for(|link| link.made > made).await.is_ok() {
+            return;
+        }
+    }
+    pending::<()>().await;
 }
 
 fn proxy_info() -> ProxyInfo {

@@ -75,10 +75,12 @@ pub(crate) struct LiveEntities {
     mailboxes: DashMap<ByteString, Mailbox>,
     mailbox_size: usize,
     population: Population,
+    tasks: TaskTracker,
+    stop: CancellationToken,
 }
 
 /// The entities of one service, of whichever kind they are.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Entities {
     EventSourced(Arc<DurableHost<EventSourced>>),
     Value(Arc<DurableHost<Value>>),
@@ -125,6 +127,27 @@ impl Entities {
             Self::Crdt(host) => LiveEntities::submit(host, id, envelope),
         }
     }
+
+    /// The service that they are of.
+    pub(crate) fn service(&self) -> &Service {
+        &self.live().service
+    }
+
+    /// Starts no more of them, lets those that are live finish what they have begun, and waits for the last one.
+    pub(crate) async fn retire(&self) {
+        let live = self.live();
+        live.stop.cancel();
+        live.tasks.close();
+        live.tasks.wait().await;
+    }
+
+    fn live(&self) -> &LiveEntities {
+        match self {
+            Self::EventSourced(host) => host.live(),
+            Self::Value(host) => host.live(),
+            Self::Crdt(host) => host.live(),
+        }
+    }
 }
 
 /// How a new live entity is started: what differs between the kinds of entity.
@@ -142,13 +165,15 @@ impl LiveEntities {
             service,
             mailboxes: DashMap::new(),
             mailbox_size: settings.max_waiting_commands.get(),
+            tasks: TaskTracker::new(),
+            stop: population.stop.child_token(),
             population,
         }
     }
 
-    /// Completes when the process is asked to stop.
+    /// Completes when the process is asked to stop, or these entities are no longer served.
     pub(crate) fn stopping(&self) -> tokio_util::sync::WaitForCancellationFuture<'_> {
-        self.population.stop.cancelled()
+        self.stop.cancelled()
     }
 
     /// Hands a command to its entity, which is started if it is not live.
@@ -194,17 +219,18 @@ impl LiveEntities {
             entry => {
                 let (mailbox, inbox) = Inbox::new(envelope, this.mailbox_size);
                 let host = Arc::clone(host);
-                this.population.tasks.spawn(async move {
+                let life = this.tasks.track_future(async move {
                     host.run(id, inbox).await;
                     drop(place);
                 });
+                this.population.tasks.spawn(life);
                 entry.insert(mailbox);
             }
         }
     }
 
     fn place(&self) -> Result<OwnedSemaphorePermit, CallError> {
-        if self.population.stop.is_cancelled() {
+        if self.stop.is_cancelled() {
             return Err(CallError::stopping());
         }
         Arc::clone(&self.population.places).try_acquire_owned().map_err(|_| {

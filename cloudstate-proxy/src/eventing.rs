@@ -35,6 +35,13 @@ impl Subscriptions {
         Self { tasks, stop }
     }
 
+    /// None at all.
+    pub(crate) fn none() -> Self {
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        tasks.close();
+        Self { tasks, stop }
+    }
+
     /// Lets each finish the event that it is at, and remember where it is.
     pub(crate) async fn stop(&self) {
         self.stop.cancel();

@@ -2,10 +2,12 @@
 
 mod builtin;
 mod cors;
+mod entrance;
 mod grpc;
 mod http_json;
 mod listener;
 mod metadata;
+mod readiness;
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -25,17 +27,20 @@ use crate::{call::CallError, router::Router, settings::Settings};
 use builtin::Builtin;
 use cors::Cors;
 
+pub(crate) use entrance::Entrance;
 pub(crate) use listener::{Listener, Serving};
+use readiness::Readiness;
 
 /// How long a stream may take over its next message once the process is asked to stop.
 const LAST_MESSAGE: Duration = Duration::from_secs(1);
 
-/// Answers requests; one for all connections.
+/// Answers requests; one for all connections, until something else is to be served.
 #[derive(Debug)]
 pub(crate) struct Frontend {
     router: Router,
     builtin: Builtin,
     cors: Option<Cors>,
+    readiness: Arc<Readiness>,
     places: Arc<Semaphore>,
     requests: TaskTracker,
     stopping: CancellationToken,
@@ -55,6 +60,7 @@ impl Frontend {
             router,
             builtin,
             cors: Cors::new(&settings.web),
+            readiness: Arc::default(),
             places: Arc::new(Semaphore::new(max_requests)),
             requests: TaskTracker::new(),
             stopping: CancellationToken::new(),
@@ -65,10 +71,28 @@ impl Frontend {
         }
     }
 
+    /// A front-end for what is served from now on, in place of this one.
+    async fn succeed(&self, router: Router) -> Self {
+        let builtin = self
+            .builtin
+            .succeed(self.router.catalog(), router.catalog())
+            .await;
+        Self {
+            router,
+            builtin,
+            cors: self.cors.clone(),
+            readiness: Arc::clone(&self.readiness),
+            places: Arc::clone(&self.places),
+            requests: self.requests.clone(),
+            stopping: self.stopping.clone(),
+            ..*self
+        }
+    }
+
     /// Tells those who ask for its health that it stops, and waits until no request is in progress.
     async fn wind_down(&self) {
         self.stopping.cancel();
-        self.builtin.stop(self.router.catalog()).await;
+        self.builtin.set_serving(self.router.catalog(), false).await;
         self.requests.close();
         self.requests.wait().await;
     }

@@ -15,6 +15,7 @@ mod entity;
 mod eventing;
 mod frontend;
 mod proxy;
+mod rediscovery;
 pub mod router;
 mod settings;
 pub mod store;

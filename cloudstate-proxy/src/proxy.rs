@@ -8,7 +8,8 @@ use crate::{
     catalog::SpecError,
     discovery::{Discovered, discover},
     eventing::Subscriptions,
-    frontend::{Frontend, Listener, Serving},
+    frontend::{Entrance, Frontend, Listener, Serving},
+    rediscovery::{Rediscovery, Served},
     router::Router,
     settings::Settings,
     store::{self, OpenError, Store},
@@ -20,8 +21,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Proxy {
     serving: Serving,
-    subscriptions: Subscriptions,
-    router: Router,
+    rediscovery: Rediscovery,
     store: Arc<dyn Store>,
     drain_timeout: Duration,
     welcome: String,
@@ -45,12 +45,17 @@ impl Proxy {
                 address: SocketAddr::new(settings.http_host, settings.http_port),
                 source,
             })?;
-        let Discovered { catalog, name } = discover(&*user_function).await?;
+        let Discovered {
+            catalog,
+            name,
+            announced,
+        } = discover(&*user_function).await?;
         let location = settings.store_location(&name);
         let store = task::spawn_blocking(move || store::open(&location)).await??;
-        let router = Router::new(catalog, user_function, &store, settings);
-        let frontend = Arc::new(Frontend::new(router.clone(), settings).await);
-        let serving = listener.serve(frontend, settings);
+        let router = Router::new(catalog, Arc::clone(&user_function), &store, settings);
+        let frontend = Frontend::new(router.clone(), settings).await;
+        let entrance = Arc::new(Entrance::new(frontend));
+        let serving = listener.serve(Arc::clone(&entrance), settings);
         let subscriptions = Subscriptions::start(&router, &store);
         let welcome = welcome::text(
             router.catalog(),
@@ -58,10 +63,21 @@ impl Proxy {
             serving.address(),
             &store.describe(),
         );
+        let served = Served {
+            router,
+            subscriptions,
+        };
+        let rediscovery = Rediscovery::start(
+            user_function,
+            announced,
+            served,
+            entrance,
+            Arc::clone(&store),
+            settings.clone(),
+        );
         Ok(Self {
             serving,
-            subscriptions,
-            router,
+            rediscovery,
             store,
             drain_timeout: settings.drain_timeout,
             welcome,
@@ -92,9 +108,12 @@ impl Proxy {
     /// The store could not be closed in good order. Nothing acknowledged is lost by that.
     pub async fn stop(self) -> Result<(), store::StoreError> {
         let drained = tokio::time::timeout(self.drain_timeout, async {
+            let Some(served) = self.rediscovery.stop().await else {
+                return self.serving.stop().await;
+            };
             // Both at once: neither waits for the other, and both may cause side effects until they have ended.
-            tokio::join!(self.serving.stop(), self.subscriptions.stop());
-            self.router.stop().await;
+            tokio::join!(self.serving.stop(), served.subscriptions.stop());
+            served.router.stop().await;
         });
         if drained.await.is_err() {
             tracing::warn!(after = ?self.drain_timeout, "stopped with requests still in progress");

@@ -1,9 +1,13 @@
 //! Takes a call to its entity or action, carries out the side effects of its outcome, and follows its forwards.
+//!
+//! A router serves one catalog for as long as calls hold it. When another is to be served, a successor takes its place
+//! for the calls that come then.
 
 mod answers;
 mod effects;
+mod succession;
 
-use std::sync::Arc;
+use std::sync::{Arc, RwLock, Weak};
 
 use cloudstate_protocol::cloudstate::{Reply, client_action::Action};
 use tokio::sync::{Semaphore, mpsc};
@@ -14,13 +18,14 @@ use crate::{
     action::Actions,
     call::{Answer, Call, CallError, Outcome},
     catalog::{Catalog, Method, Shape},
-    entity::{Abandoned, Entities, Envelope, LiveEntities, Population, Respond},
+    entity::{Abandoned, Entities, Envelope, Population, Respond},
     settings::Settings,
     store::Store,
     user_function::UserFunction,
 };
 
 pub use answers::Answers;
+pub(crate) use succession::Leaving;
 
 /// Asynchronous side effects in progress; further ones are carried out like synchronous ones, so that none is lost.
 const MAX_ASYNC_EFFECTS: usize = 1000;
@@ -33,21 +38,31 @@ pub struct Router {
 
 #[derive(Debug)]
 struct Shared {
-    catalog: Catalog,
-    user_function: Arc<dyn UserFunction>,
+    catalog: Arc<Catalog>,
     /// By index into [`Catalog::services`].
     hosts: Vec<Host>,
+    common: Arc<Common>,
+}
+
+/// What a router and its successors share.
+#[derive(Debug)]
+struct Common {
+    user_function: Arc<dyn UserFunction>,
     population: Population,
     effects: TaskTracker,
     effect_places: Arc<Semaphore>,
     abandoned: mpsc::UnboundedSender<Abandoned>,
+    /// The last in line. What follows from a command that nobody waits for is its to do.
+    current: RwLock<Weak<Shared>>,
 }
 
 /// What handles the calls for a service.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Host {
     Entities(Entities),
     Actions(Arc<Actions>),
+    /// Nothing does at present, for this reason.
+    Refused(CallError),
 }
 
 impl Router {
@@ -58,34 +73,18 @@ impl Router {
         store: &Arc<dyn Store>,
         settings: &Settings,
     ) -> Self {
-        let population = Population::new(settings);
-        let actions = Arc::new(Actions::new(Arc::clone(&user_function), settings));
-        let hosts = catalog
-            .services
-            .iter()
-            .map(|service| {
-                let live = LiveEntities::new(Arc::clone(service), settings, population.clone());
-                match Entities::new(live, &user_function, store, settings) {
-                    Some(entities) => Host::Entities(entities),
-                    None => Host::Actions(Arc::clone(&actions)),
-                }
-            })
-            .collect();
         let (abandoned, outcomes) = mpsc::unbounded_channel();
-        let shared = Shared {
-            catalog,
+        let common = Arc::new(Common {
             user_function,
-            hosts,
-            population,
+            population: Population::new(settings),
             effects: TaskTracker::new(),
             effect_places: Arc::new(Semaphore::new(MAX_ASYNC_EFFECTS)),
             abandoned,
-        };
-        let router = Self {
-            shared: Arc::new(shared),
-        };
-        tokio::spawn(effects::carry_on(Arc::downgrade(&router.shared), outcomes));
-        router
+            current: RwLock::default(),
+        });
+        tokio::spawn(effects::carry_on(Arc::downgrade(&common), outcomes));
+        let hosts = common.hosts(&catalog, &[], store, settings);
+        Self::last_in_line(Arc::new(catalog), hosts, common)
     }
 
     /// What is served.
@@ -95,7 +94,7 @@ impl Router {
 
     /// Whether calls of this method carry the caller's metadata.
     pub fn wants_metadata(&self, method: &Method) -> bool {
-        method.key.is_none() || self.shared.user_function.wants_metadata()
+        method.key.is_none() || self.common().user_function.wants_metadata()
     }
 
     /// Handles a call that one message answers. `None` is the answer of a user function that replied with no message.
@@ -116,9 +115,14 @@ impl Router {
 
     /// Waits for asynchronous side effects, then for the entities to finish and leave memory.
     pub async fn stop(&self) {
-        self.shared.effects.close();
-        self.shared.effects.wait().await;
-        self.shared.population.stop().await;
+        let common = self.common();
+        common.effects.close();
+        common.effects.wait().await;
+        common.population.stop().await;
+    }
+
+    fn common(&self) -> &Arc<Common> {
+        &self.shared.common
     }
 
     fn host(&self, method: &Method) -> &Host {
@@ -154,6 +158,7 @@ impl Router {
     async fn invoke(&self, call: Call) -> Result<Outcome, CallError> {
         let entities = match (self.host(&call.method), call.method.shape) {
             (Host::Entities(entities), _) => entities,
+            (Host::Refused(error), _) => return Err(error.clone()),
             (Host::Actions(actions), Shape::StreamedIn) => {
                 return actions.streamed_in(call.into()).await;
             }
@@ -161,7 +166,7 @@ impl Router {
         };
         let id = call.method.entity_id(&call.payload)?;
         let (respond, outcome) =
-            Respond::new(Arc::clone(&call.method), self.shared.abandoned.clone());
+            Respond::new(Arc::clone(&call.method), self.common().abandoned.clone());
         entities.submit(&id, Envelope { call, respond });
         outcome.await
     }

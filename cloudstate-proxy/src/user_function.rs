@@ -20,6 +20,7 @@ use futures_util::{
     future::{BoxFuture, ready},
     stream::{self, BoxStream},
 };
+use tokio::sync::watch;
 
 /// A user function: what it serves, its entities and its actions.
 ///
@@ -75,6 +76,22 @@ pub trait UserFunction: Send + Sync + fmt::Debug + 'static {
     /// The reference proxy never sends any, and the TCK compares whole messages, so that a remote user function gets it
     /// only where the operator asks for it.
     fn wants_metadata(&self) -> bool;
+
+    /// What becomes of the connection to the user function; `None` for one that cannot be lost.
+    ///
+    /// Whoever is at the other end of a new connection may serve something else.
+    fn link(&self) -> Option<watch::Receiver<Link>> {
+        None
+    }
+}
+
+/// The connection to a user function at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Link {
+    /// How many connections have been made so far.
+    pub made: u64,
+    /// Whether the last one is there still.
+    pub up: bool,
 }
 
 /// The stream of one live event-sourced entity.

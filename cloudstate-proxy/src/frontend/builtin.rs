@@ -5,7 +5,11 @@ mod reflection;
 use bytes::Bytes;
 use http::{Request, Response};
 use tonic::{body::Body, service::Routes};
-use tonic_health::{ServingStatus, server::HealthReporter};
+use tonic_health::{
+    ServingStatus,
+    pb::health_server::HealthServer,
+    server::{HealthReporter, HealthService},
+};
 use tonic_reflection::pb::v1::server_reflection_server::ServerReflectionServer;
 use tower::Service;
 
@@ -27,12 +31,22 @@ pub(super) struct Builtin {
 impl Builtin {
     /// Reports every service of the catalog, and the whole, as serving.
     pub(super) async fn new(catalog: &Catalog) -> Self {
-        let (health, service) = tonic_health::server::health_reporter();
-        for name in names(catalog) {
-            health
-                .set_service_status(name, ServingStatus::Serving)
-                .await;
+        let builtin = Self::with(HealthReporter::new(), catalog);
+        builtin.set_serving(catalog, true).await;
+        builtin
+    }
+
+    /// The same for another catalog. Whoever watches the health of a service goes on doing so.
+    pub(super) async fn succeed(&self, from: &Catalog, to: &Catalog) -> Self {
+        let mut health = self.health.clone();
+        for name in names(from).filter(|name| names(to).all(|other| other != *name)) {
+            health.clear_service_status(name).await;
         }
+        Self::with(health, to)
+    }
+
+    fn with(health: HealthReporter, catalog: &Catalog) -> Self {
+        let service = HealthServer::new(HealthService::from_health_reporter(health.clone()));
         let (v1, v1alpha) = reflection::servers(catalog);
         Self {
             routes: Routes::new(service).add_service(v1).prepare(),
@@ -63,12 +77,15 @@ impl Builtin {
         }
     }
 
-    /// Reports everything as not serving, which ends what watches it.
-    pub(super) async fn stop(&self, catalog: &Catalog) {
+    /// Reports everything as serving, or as not serving.
+    pub(super) async fn set_serving(&self, catalog: &Catalog, serving: bool) {
+        let status = if serving {
+            ServingStatus::Serving
+        } else {
+            ServingStatus::NotServing
+        };
         for name in names(catalog) {
-            self.health
-                .set_service_status(name, ServingStatus::NotServing)
-                .await;
+            self.health.set_service_status(name, status).await;
         }
     }
 }

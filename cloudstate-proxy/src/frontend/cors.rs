@@ -19,7 +19,7 @@ use super::http_json;
 use crate::settings::{Origins, WebSettings};
 
 /// Who may call from elsewhere.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Cors {
     origins: Option<Origins>,
     credential_origins: Option<Origins>,

@@ -54,8 +54,14 @@ pub(super) async fn answer(
                 text(StatusCode::BAD_REQUEST, "unexpected probe")
             }
         }
-        Routed::WrongVerb { .. } | Routed::NotFound if is_probe(parts.uri.path()) => {
+        Routed::WrongVerb { .. } | Routed::NotFound if parts.uri.path() == "/alive" => {
             text(StatusCode::OK, "OK")
+        }
+        Routed::WrongVerb { .. } | Routed::NotFound if parts.uri.path() == "/ready" => {
+            match frontend.readiness.objection() {
+                None => text(StatusCode::OK, "OK"),
+                Some(objection) => text(StatusCode::SERVICE_UNAVAILABLE, objection),
+            }
         }
         Routed::WrongVerb { allowed } => {
             let names: Vec<&str> = allowed.iter().map(http::Method::as_str).collect();
@@ -178,10 +184,6 @@ async fn discard(body: &mut Incoming, at_most: usize) -> bool {
         }
     }
     false
-}
-
-fn is_probe(path: &str) -> bool {
-    matches!(path, "/ready" | "/alive")
 }
 
 fn text(status: StatusCode, text: impl Into<Bytes>) -> Response<Body> {

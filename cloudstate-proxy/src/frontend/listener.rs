@@ -15,7 +15,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::Frontend;
+use super::Entrance;
 use crate::settings::Settings;
 
 /// Streams that one HTTP/2 connection may have open at a time.
@@ -47,7 +47,7 @@ pub(crate) struct Serving {
     address: SocketAddr,
     stop: CancellationToken,
     task: JoinHandle<GracefulShutdown>,
-    frontend: Arc<Frontend>,
+    entrance: Arc<Entrance>,
 }
 
 impl Listener {
@@ -57,13 +57,13 @@ impl Listener {
         Ok(Self { socket, address })
     }
 
-    pub(crate) fn serve(self, frontend: Arc<Frontend>, settings: &Settings) -> Serving {
+    pub(crate) fn serve(self, entrance: Arc<Entrance>, settings: &Settings) -> Serving {
         let stop = CancellationToken::new();
         let max_connections = settings.max_connections.get().min(Semaphore::MAX_PERMITS);
         let places = Arc::new(Semaphore::new(max_connections));
         let task = tokio::spawn(accept(
             self.socket,
-            Arc::clone(&frontend),
+            Arc::clone(&entrance),
             places,
             stop.clone(),
         ));
@@ -71,7 +71,7 @@ impl Listener {
             address: self.address,
             stop,
             task,
-            frontend,
+            entrance,
         }
     }
 }
@@ -89,9 +89,10 @@ impl Serving {
             return;
         };
         let mut closed = pin!(connections.shutdown());
+        let frontend = self.entrance.frontend();
         tokio::select! {
             () = &mut closed => return,
-            () = self.frontend.wind_down() => {}
+            () = frontend.wind_down() => {}
         }
         // A client that does not answer any more would keep its connection, and the process, for nothing.
         if timeout(LAST_WORDS, closed).await.is_err() {
@@ -102,7 +103,7 @@ impl Serving {
 
 async fn accept(
     socket: TcpListener,
-    frontend: Arc<Frontend>,
+    entrance: Arc<Entrance>,
     places: Arc<Semaphore>,
     stop: CancellationToken,
 ) -> GracefulShutdown {
@@ -125,8 +126,8 @@ async fn accept(
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY could not be set");
         }
-        let frontend = Arc::clone(&frontend);
-        let service = service_fn(move |request| Arc::clone(&frontend).answer(request));
+        let entrance = Arc::clone(&entrance);
+        let service = service_fn(move |request| entrance.frontend().answer(request));
         let connection = protocol
             .serve_connection(TokioIo::new(stream), service)
             .into_owned();

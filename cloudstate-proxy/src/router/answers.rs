@@ -92,6 +92,7 @@ impl Router {
                     .into_stream()
                     .boxed()
             }
+            (Host::Refused(error), _) => stream::iter([Err(error.clone())]).boxed(),
             _ => {
                 let Method {
                     service_name, name, ..

@@ -13,7 +13,7 @@ use futures_util::{
 use tokio::sync::mpsc;
 use tonic::Code;
 
-use super::{Router, Shared};
+use super::{Common, Router};
 use crate::{
     call::{Call, CallError},
     catalog::Method,
@@ -52,7 +52,7 @@ impl Router {
     /// take them along.
     pub(super) async fn effects(&self, from: Arc<Method>, effects: Vec<SideEffect>, depth: usize) {
         let router = self.clone();
-        let task = self.shared.effects.spawn(async move {
+        let task = self.common().effects.spawn(async move {
             for effect in effects {
                 router.effect(&from, effect, depth).await;
             }
@@ -83,9 +83,9 @@ impl Router {
             Err(error) => return tracing::error!(%error, "a side effect was dropped"),
         };
         let run = self.run_effect(call, depth);
-        match Arc::clone(&self.shared.effect_places).try_acquire_owned() {
+        match Arc::clone(&self.common().effect_places).try_acquire_owned() {
             Ok(place) if !synchronous => {
-                self.shared.effects.spawn(async move {
+                self.common().effects.spawn(async move {
                     run.await;
                     drop(place);
                 });
@@ -161,8 +161,8 @@ impl Router {
     /// Tells the operator and, without waiting, the user function.
     pub(super) fn report(&self, text: String) {
         tracing::error!("{text}");
-        let user_function = Arc::clone(&self.shared.user_function);
-        self.shared
+        let user_function = Arc::clone(&self.common().user_function);
+        self.common()
             .effects
             .spawn(async move { user_function.report_error(text).await });
     }
@@ -170,14 +170,14 @@ impl Router {
 
 /// Carries out the side effects of commands whose callers have gone away.
 pub(super) async fn carry_on(
-    shared: Weak<Shared>,
+    common: Weak<Common>,
     mut outcomes: mpsc::UnboundedReceiver<Abandoned>,
 ) {
     while let Some(Abandoned { method, effects }) = outcomes.recv().await {
-        let Some(shared) = shared.upgrade() else {
+        let Some(router) = common.upgrade().and_then(|common| common.router()) else {
             return;
         };
-        Router { shared }.effects(method, effects, 1).await;
+        router.effects(method, effects, 1).await;
     }
 }
 

@@ -1,6 +1,7 @@
 //! A user function in another process, over gRPC.
 
 mod commands;
+mod link;
 
 use std::{
     pin::Pin,
@@ -19,7 +20,10 @@ use cloudstate_protocol::cloudstate::{
 use futures_util::{
     FutureExt, Sink, Stream, StreamExt, TryFutureExt, TryStreamExt, future::BoxFuture,
 };
-use tokio::sync::mpsc;
+use tokio::{
+    sync::{mpsc, watch},
+    time::timeout,
+};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::PollSender;
 use tonic::{
@@ -28,10 +32,11 @@ use tonic::{
 };
 
 use commands::KeepAlive;
+use link::Dialler;
 
 use super::{
     ActionCall, ActionCommands, ActionResponses, Connection, CrdtConnection,
-    EventSourcedConnection, UserFunction, UserFunctionError, ValueEntityConnection,
+    EventSourcedConnection, Link, UserFunction, UserFunctionError, ValueEntityConnection,
 };
 
 const HANDLE_STREAMED: &str = "/cloudstate.action.ActionProtocol/handleStreamed";
@@ -40,10 +45,14 @@ const HANDLE_STREAMED_IN: &str = "/cloudstate.action.ActionProtocol/handleStream
 /// How many messages may wait for the network before [`Sink::poll_ready`] waits.
 const OUTGOING: usize = 32;
 
+/// How long the user function may take to say what it serves, or to hear a report.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// A user function that is dialled at an address.
 #[derive(Clone, Debug)]
 pub struct RemoteUserFunction {
     channel: Channel,
+    link: watch::Receiver<Link>,
     max_message_size: usize,
     metadata: bool,
 }
@@ -61,17 +70,15 @@ impl RemoteUserFunction {
         max_message_size: usize,
         metadata: bool,
     ) -> Result<Self, UserFunctionError> {
-        let host = if host.contains(':') {
-            format!("[{host}]")
+        let authority = if host.contains(':') {
+            format!("[{host}]:{port}")
         } else {
-            host.to_owned()
+            format!("{host}:{port}")
         };
-        let endpoint = Endpoint::from_shared(format!("http://{host}:{port}"))
+        let endpoint = Endpoint::from_shared(format!("http://{authority}"))
             .map_err(|error| {
                 UserFunctionError::new(format!("USER_FUNCTION_HOST `{host}`: {error}"))
             })?
-            .connect_timeout(Duration::from_secs(5))
-            .tcp_nodelay(true)
             // Without these, a connection that a firewall has forgotten looks alive for ever.
             .http2_keep_alive_interval(Duration::from_secs(10))
             .keep_alive_timeout(Duration::from_secs(10))
@@ -79,8 +86,10 @@ impl RemoteUserFunction {
             // Every live entity has a stream on this connection; one slow entity must not stop the others.
             .initial_connection_window_size(16 * 1024 * 1024)
             .initial_stream_window_size(1024 * 1024);
+        let (dialler, link) = Dialler::new(host, port);
         Ok(Self {
-            channel: endpoint.connect_lazy(),
+            channel: endpoint.connect_with_connector_lazy(dialler),
+            link,
             max_message_size,
             metadata,
         })
@@ -109,19 +118,28 @@ impl RemoteUserFunction {
 impl UserFunction for RemoteUserFunction {
     fn discover(&self, proxy: ProxyInfo) -> BoxFuture<'_, Result<EntitySpec, UserFunctionError>> {
         Box::pin(async move {
-            let spec = self
-                .discovery()
-                .discover(proxy)
-                .await
-                .map_err(from_status)?;
-            Ok(spec.into_inner())
+            let mut discovery = self.discovery();
+            match timeout(ANSWER_TIMEOUT, discovery.discover(proxy)).await {
+                Ok(spec) => Ok(spec.map_err(from_status)?.into_inner()),
+                Err(_) => Err(UserFunctionError::new(format!(
+                    "it did not say what it serves within {ANSWER_TIMEOUT:?}"
+                ))),
+            }
         })
     }
 
     fn report_error(&self, message: String) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            if let Err(status) = self.discovery().report_error(ErrorReport { message }).await {
-                tracing::warn!(%status, "the user function could not be told of its error");
+            let mut discovery = self.discovery();
+            let told = discovery.report_error(ErrorReport { message });
+            match timeout(ANSWER_TIMEOUT, told).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(status)) => {
+                    tracing::warn!(%status, "the user function could not be told of its error");
+                }
+                Err(_) => tracing::warn!(
+                    "the user function did not take the report of its error within {ANSWER_TIMEOUT:?}"
+                ),
             }
         })
     }
@@ -189,6 +207,10 @@ impl UserFunction for RemoteUserFunction {
 
     fn wants_metadata(&self) -> bool {
         self.metadata
+    }
+
+    fn link(&self) -> Option<watch::Receiver<Link>> {
+        Some(self.link.clone())
     }
 }
 

@@ -1,0 +1,212 @@
+//! The processes: the sidecar, and its user function, which is this test binary run again.
+
+use std::{
+    env,
+    io::{BufRead, BufReader, Read},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
+    thread,
+    time::Duration,
+};
+
+use tokio::{
+    sync::mpsc,
+    time::{sleep, timeout},
+};
+
+use crate::{client::Client, function::Spec};
+
+/// How long anything may take on a busy machine.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Says to [`function`](crate::function) that it is to serve, and what.
+pub(crate) const PORT: &str = "FAULTS_PORT";
+pub(crate) const SPEC: &str = "FAULTS_SPEC";
+
+/// A process and what it prints. It is killed when this is dropped.
+pub(crate) struct Process {
+    child: Child,
+    lines: mpsc::UnboundedReceiver<String>,
+    heard: Vec<String>,
+}
+
+/// A user function that runs, on a port that it can be started on again.
+pub(crate) struct Function(pub(crate) Process);
+
+/// A sidecar that runs.
+pub(crate) struct Sidecar {
+    pub(crate) process: Process,
+    pub(crate) address: SocketAddr,
+}
+
+impl Function {
+    pub(crate) async fn start(port: u16, spec: Spec) -> Self {
+        let mut command = Command::new(env::current_exe().unwrap());
+        command
+            .args(["--exact", "function::serves", "--ignored", "--nocapture"])
+            .env(PORT, port.to_string())
+            .env(SPEC, spec.name())
+            .stdin(Stdio::piped());
+        let mut process = Process::start(command);
+        process.heard("serving").await;
+        Self(process)
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(self) {
+        self.0.kill();
+    }
+}
+
+impl Sidecar {
+    /// Starts the sidecar of the user function on this port, and waits until it serves.
+    pub(crate) async fn start(port: u16, flags: &[&str]) -> Self {
+        Self::ready(Self::spawn(port, flags)).await
+    }
+
+    /// Starts the sidecar and does not wait for it.
+    pub(crate) fn spawn(port: u16, flags: &[&str]) -> Process {
+        let command = Command::new(env!("CARGO_BIN_EXE_cloudstate-proxy"));
+        let flags = [&["--store", "memory"], flags].concat();
+        Process::start(Self::arguments(command, port, &flags))
+    }
+
+    fn arguments(mut command: Command, port: u16, flags: &[&str]) -> Command {
+        let port = port.to_string();
+        command
+            .args(["--http-host=127.0.0.1", "--http-port=0"])
+            .args([
+                "--user-function-host=127.0.0.1",
+                "--user-function-port",
+                &port,
+            ])
+            .args(flags)
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) async fn ready(mut process: Process) -> Self {
+        let line = process.heard("ready on http://").await;
+        let (_, address) = line.split_once("http://").unwrap();
+        Self {
+            address: address.parse().unwrap(),
+            process,
+        }
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        Client::new(self.address)
+    }
+}
+
+impl Process {
+    fn start(mut command: Command) -> Self {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (sender, lines) = mpsc::unbounded_channel();
+        read(child.stdout.take().unwrap(), sender.clone());
+        read(child.stderr.take().unwrap(), sender);
+        let heard = Vec::new();
+        Self {
+            child,
+            lines,
+            heard,
+        }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The next line with this text in it.
+    pub(crate) async fn heard(&mut self, text: &str) -> String {
+        self.hear(text)
+            .await
+            .unwrap_or_else(|| panic!("{text:?} is not heard in: {}", self.heard.join("\n")))
+    }
+
+    /// Waits until it has ended, and gives its exit code and all that it printed.
+    pub(crate) async fn ended(mut self) -> (Option<i32>, String) {
+        // Nothing has a zero byte in it.
+        assert_eq!(self.hear("\0").await, None);
+        let code = self.child.wait().unwrap().code();
+        (code, self.heard.join("\n"))
+    }
+
+    async fn hear(&mut self, text: &str) -> Option<String> {
+        let find = async {
+            while let Some(line) = self.lines.recv().await {
+                self.heard.push(line.clone());
+                if line.contains(text) {
+                    return Some(line);
+                }
+            }
+            None
+        };
+        match timeout(DEADLINE, find).await {
+            Ok(found) => found,
+            Err(_) => panic!("nothing more is heard after: {}", self.heard.join("\n")),
+        }
+    }
+
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Both fail only where the process has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            while let Ok(line) = self.lines.try_recv() {
+                self.heard.push(line);
+            }
+            println!("--- {}\n{}", self.id(), self.heard.join("\n"));
+        }
+    }
+}
+
+fn read(stream: impl Read + Send + 'static, lines: mpsc::UnboundedSender<String>) {
+    thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            if lines.send(line).is_err() {
+                return;
+            }
+        }
+    });
+}
+
+/// A port that nobody listens on, below those that the system gives away.
+pub(crate) fn lasting_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = (std::process::id() % 10_000) as u16;
+    std::iter::repeat_with(|| 20_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000)
+        .take(12_000)
+        .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
+        .unwrap()
+}
+
+/// Tries until something comes of it.
+pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(
+    what: &str,
+    mut attempt: impl FnMut() -> F,
+) -> T {
+    let tried = async {
+        loop {
+            if let Some(found) = attempt().await {
+                return found;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(DEADLINE, tried)
+        .await
+        .unwrap_or_else(|_| panic!("not in time: {what}"))
+}
