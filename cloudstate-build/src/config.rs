@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::{
+    comments,
     conversions::{self, Conversion},
     error::Error,
     messages, names, packages,
@@ -180,6 +181,7 @@ impl Config {
         let descriptors = compiler
             .include_source_info(false)
             .encode_file_descriptor_set();
+        let descriptors = comments::add(&descriptors, &own)?;
 
         let mut config = messages::prost_config(&self.cloudstate)?;
         for (path, attribute) in &self.type_attributes {

@@ -36,6 +36,7 @@
 //!
 //! Compile all files in one call; a second call that generates the same package replaces the first one's output.
 
+mod comments;
 mod config;
 mod conversions;
 mod error;

@@ -271,3 +271,74 @@ fn a_file_of_the_users_takes_precedence_over_the_built_in_one() {
     let api = fs::read_to_string(root.path().join("google.api.rs")).unwrap();
     assert!(api.contains("pub struct Extra") && !api.contains("pub struct HttpBody"));
 }
+
+#[test]
+fn descriptors_have_the_comments_of_own_files() {
+    let out = tempfile::tempdir().unwrap();
+    let proto = tempfile::tempdir().unwrap();
+    fs::write(
+        proto.path().join("shop.proto"),
+        r#"
+        syntax = "proto3";
+        package shop;
+        import "cloudstate/entity_key.proto";
+
+        // Detached.
+
+        // Whose cart.
+        message Cart {
+          string id = 1 [(cloudstate.entity_key) = true]; // The customer's.
+          string note = 2;
+        }
+        service Carts {
+          // Reads a cart.
+          rpc Get(Cart) returns (Cart);
+        }
+        "#,
+    )
+    .unwrap();
+    cloudstate_build::configure()
+        .include(proto.path())
+        .out_dir(out.path())
+        .compile(&["shop.proto"])
+        .unwrap();
+    let set = fs::read(out.path().join("shop.descriptors.bin")).unwrap();
+    let pool = DescriptorPool::decode(&set[..]).unwrap();
+    for file in pool.files() {
+        let info = &file.file_descriptor_proto().source_code_info;
+        assert_eq!(
+            info.is_some(),
+            file.name() == "shop.proto",
+            "{}",
+            file.name()
+        );
+    }
+    let file = pool.get_file_by_name("shop.proto").unwrap();
+    let info = file
+        .file_descriptor_proto()
+        .source_code_info
+        .as_ref()
+        .unwrap();
+    let comments: Vec<_> = info
+        .location
+        .iter()
+        .map(|location| {
+            (
+                location.leading_comments().trim(),
+                location.trailing_comments().trim(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        comments,
+        [
+            ("Whose cart.", ""),
+            ("", "The customer's."),
+            ("Reads a cart.", "")
+        ]
+    );
+    // The options are still there.
+    let cart = pool.get_message_by_name("shop.Cart").unwrap();
+    let key = pool.get_extension_by_name("cloudstate.entity_key").unwrap();
+    assert!(cart.get_field(1).unwrap().options().has_extension(&key));
+}

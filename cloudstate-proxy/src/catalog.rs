@@ -6,17 +6,18 @@ mod subscription;
 use std::{
     collections::{HashMap, HashSet},
     fmt,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
+use bytes::Bytes;
 use cloudstate_protocol::{
-    cloudstate::{Entity, EntitySpec, entity_passivation_strategy::Strategy},
+    cloudstate::{Entity, EntitySpec, ServiceInfo, entity_passivation_strategy::Strategy},
     version,
 };
 use prost_reflect::{DescriptorPool, FileDescriptor, ServiceDescriptor};
 
-use crate::transcoding::Transcoder;
+use crate::{openapi, transcoding::Transcoder};
 use subscription::Subscriptions;
 
 pub use method::{Method, Shape};
@@ -35,6 +36,10 @@ pub struct Catalog {
     pub subscriptions: Vec<Arc<Subscription>>,
     methods: Vec<Arc<Method>>,
     by_path: HashMap<String, usize>,
+    /// What the user function says of itself.
+    pub(crate) service_info: ServiceInfo,
+    /// Made when somebody asks for it.
+    openapi: OnceLock<Bytes>,
 }
 
 /// One service, implemented by one entity type or one action.
@@ -174,7 +179,15 @@ impl Catalog {
             subscriptions: subscriptions.finish().into_iter().map(Arc::new).collect(),
             methods,
             by_path,
+            service_info: spec.service_info.clone().unwrap_or_default(),
+            openapi: OnceLock::new(),
         })
+    }
+
+    /// The OpenAPI document of what is served over HTTP/JSON, as JSON.
+    pub fn openapi(&self) -> &Bytes {
+        self.openapi
+            .get_or_init(|| openapi::document(self).to_string().into())
     }
 
     /// The method of a gRPC path such as `/com.example.ShoppingCart/AddItem`.

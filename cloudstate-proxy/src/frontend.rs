@@ -23,7 +23,11 @@ use tokio_util::{
 };
 use tonic::body::Body;
 
-use crate::{call::CallError, router::Router, settings::Settings};
+use crate::{
+    call::CallError,
+    router::Router,
+    settings::{OpenApiPath, Settings},
+};
 use builtin::Builtin;
 use cors::Cors;
 
@@ -50,6 +54,7 @@ pub(crate) struct Frontend {
     stream_head_wait: Duration,
     /// How long server-sent events may be silent.
     sse_keep_alive: Duration,
+    openapi: OpenApiPath,
 }
 
 impl Frontend {
@@ -68,6 +73,7 @@ impl Frontend {
             max_message_size: settings.max_message_size.get(),
             stream_head_wait: settings.web.stream_head_wait,
             sse_keep_alive: settings.web.sse_keep_alive,
+            openapi: settings.web.openapi.clone(),
         }
     }
 
@@ -85,6 +91,7 @@ impl Frontend {
             places: Arc::clone(&self.places),
             requests: self.requests.clone(),
             stopping: self.stopping.clone(),
+            openapi: self.openapi.clone(),
             ..*self
         }
     }

@@ -14,6 +14,7 @@ pub mod discovery;
 mod entity;
 mod eventing;
 mod frontend;
+mod openapi;
 mod proxy;
 mod rediscovery;
 pub mod router;
@@ -25,4 +26,4 @@ mod welcome;
 pub mod wire;
 
 pub use proxy::{Proxy, StartError};
-pub use settings::{Origins, Settings, WebSettings};
+pub use settings::{OpenApiPath, Origins, Settings, WebSettings};

@@ -37,6 +37,14 @@ use prost_reflect::{MethodDescriptor, ServiceDescriptor};
 use binding::Binding;
 use routes::Routes;
 
+/// What rules are compiled to, for those who describe them.
+pub(crate) mod compiled {
+    pub(crate) use super::binding::{Binding, Body};
+    pub(crate) use super::parameter::has_text_form;
+    pub(crate) use super::routes::Verb;
+    pub(crate) use super::template::{Segment, Template, Variable};
+}
+
 pub use error::{RequestError, ResponseError};
 pub use rule::{RuleError, RuleProblem};
 
@@ -130,6 +138,11 @@ impl Transcoder {
         self.bindings
             .iter()
             .map(|binding| (binding.index(), binding.rule()))
+    }
+
+    /// The same bindings as they are compiled.
+    pub(crate) fn compiled(&self) -> impl Iterator<Item = &Binding> {
+        self.bindings.iter().map(|binding| &**binding)
     }
 
     /// Finds the method for a verb and a path; the path is still percent-encoded and carries no query.

@@ -94,6 +94,11 @@ const BAD: &[(&str, &str, &[&str])] = &[
         &["0s", "never"],
     ),
     (
+        "CLOUDSTATE_OPENAPI",
+        "--openapi",
+        &["openapi.json", "/openapi.json?a", "on", ""],
+    ),
+    (
         "CLOUDSTATE_ENTITY_METADATA",
         "--entity-metadata",
         &["perhaps"],

@@ -8,6 +8,10 @@ mod pool;
 
 #[path = "transcoding/cart.rs"]
 mod cart;
+#[path = "transcoding/openapi.rs"]
+mod openapi;
+#[path = "transcoding/openapi_schemas.rs"]
+mod openapi_schemas;
 #[path = "transcoding/properties.rs"]
 mod properties;
 #[path = "transcoding/requests.rs"]

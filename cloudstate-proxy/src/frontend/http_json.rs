@@ -63,6 +63,13 @@ pub(super) async fn answer(
                 Some(objection) => text(StatusCode::SERVICE_UNAVAILABLE, objection),
             }
         }
+        Routed::WrongVerb { .. } | Routed::NotFound
+            if frontend.openapi.is(parts.uri.path()) && is_read(&parts.method) =>
+        {
+            let document = frontend.router.catalog().openapi().clone();
+            let json = HeaderValue::from_static("application/json");
+            respond(StatusCode::OK, json, document)
+        }
         Routed::WrongVerb { allowed } => {
             let names: Vec<&str> = allowed.iter().map(http::Method::as_str).collect();
             let names = names.join(", ");
@@ -184,6 +191,10 @@ async fn discard(body: &mut Incoming, at_most: usize) -> bool {
         }
     }
     false
+}
+
+fn is_read(method: &http::Method) -> bool {
+    matches!(*method, http::Method::GET | http::Method::HEAD)
 }
 
 fn text(status: StatusCode, text: impl Into<Bytes>) -> Response<Body> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use cloudstate_process::value;
+use http::uri::PathAndQuery;
 
 use super::origins::{Origins, credential_origins};
 
@@ -66,4 +67,42 @@ pub struct WebSettings {
         help_heading = "Web"
     )]
     pub sse_keep_alive: Duration,
+
+    /// Path of an OpenAPI document of what is served over HTTP/JSON, where no service has this path; `off` serves none.
+    #[arg(
+        long,
+        env = "CLOUDSTATE_OPENAPI",
+        value_name = "PATH",
+        default_value = "/openapi.json",
+        value_parser = OpenApiPath::parse,
+        help_heading = "Web"
+    )]
+    pub openapi: OpenApiPath,
+}
+
+/// Where the OpenAPI document is, if anywhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenApiPath(Option<String>);
+
+impl OpenApiPath {
+    /// Reads a path, or `off`.
+    ///
+    /// # Errors
+    /// The text is something else.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        if text == "off" {
+            return Ok(Self(None));
+        }
+        match text.parse::<PathAndQuery>() {
+            Ok(path) if text.starts_with('/') && path.path() == text => {
+                Ok(Self(Some(text.to_owned())))
+            }
+            Ok(_) | Err(_) => Err("write a path that begins with `/`, or `off`"),
+        }
+    }
+
+    /// Whether the document is at this path.
+    pub fn is(&self, path: &str) -> bool {
+        self.0.as_deref() == Some(path)
+    }
 }

@@ -7,6 +7,7 @@ use prost_reflect::{
 };
 
 use super::error::{Place, RequestError, ResponseError};
+use super::routes::Verb;
 use super::rule::{Rule, RuleProblem};
 use super::template::{Segment, Template, Variable};
 use super::{Rendered, json, parameter, percent, render};
@@ -14,11 +15,14 @@ use super::{Rendered, json, parameter, percent, render};
 /// The message that stands for a raw HTTP body.
 const HTTP_BODY: &str = "google.api.HttpBody";
 
+/// A rule of a method: what it matches, and how requests and responses look.
 #[derive(Debug)]
-pub(super) struct Binding {
+pub(crate) struct Binding {
     method: MethodDescriptor,
     index: usize,
     rule: String,
+    verb: Verb,
+    template: Template,
     input: MessageDescriptor,
     output: MessageDescriptor,
     captures: Box<[Capture]>,
@@ -31,7 +35,7 @@ pub(super) struct Binding {
 
 /// What the body of a request is read into.
 #[derive(Debug)]
-enum Body {
+pub(crate) enum Body {
     Ignored,
     Whole,
     Field(FieldDescriptor),
@@ -93,6 +97,8 @@ impl Binding {
             method: method.clone(),
             index,
             rule: rule.to_string(),
+            verb: rule.verb.clone(),
+            template: rule.template.clone(),
             input,
             output,
             captures,
@@ -102,11 +108,11 @@ impl Binding {
         })
     }
 
-    pub(super) fn method(&self) -> &MethodDescriptor {
+    pub(crate) fn method(&self) -> &MethodDescriptor {
         &self.method
     }
 
-    pub(super) fn index(&self) -> usize {
+    pub(crate) fn index(&self) -> usize {
         self.index
     }
 
@@ -114,8 +120,30 @@ impl Binding {
         &self.rule
     }
 
-    pub(super) fn is_raw(&self) -> bool {
+    pub(crate) fn is_raw(&self) -> bool {
         self.raw_response
+    }
+
+    pub(crate) fn verb(&self) -> &Verb {
+        &self.verb
+    }
+
+    pub(crate) fn template(&self) -> &Template {
+        &self.template
+    }
+
+    /// The fields that the template's variables set, in their order.
+    pub(crate) fn captured_fields(&self) -> impl Iterator<Item = &FieldDescriptor> {
+        self.captures.iter().map(|capture| &capture.field)
+    }
+
+    pub(crate) fn body(&self) -> &Body {
+        &self.body
+    }
+
+    /// The field that is the response; `None` for the whole message.
+    pub(crate) fn response_field(&self) -> Option<&FieldDescriptor> {
+        self.response_field.as_ref()
     }
 
     /// `path` is what the template matched, without the leading `/` and without the suffix.

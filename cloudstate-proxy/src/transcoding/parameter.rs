@@ -204,7 +204,7 @@ fn special_float(text: &str) -> Option<f64> {
 }
 
 /// Whether the JSON form of a message is a string or a single scalar.
-fn has_text_form(message: &MessageDescriptor) -> bool {
+pub(crate) fn has_text_form(message: &MessageDescriptor) -> bool {
     let Some(name) = message.full_name().strip_prefix("google.protobuf.") else {
         return false;
     };

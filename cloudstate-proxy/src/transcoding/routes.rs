@@ -34,7 +34,7 @@ struct Leaf {
 
 /// The verb of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Verb {
+pub(crate) enum Verb {
     Exactly(Method),
     /// `custom { kind: "*" }`
     Any,

@@ -12,16 +12,16 @@ use super::percent;
 
 /// A parsed template. Variables are flattened into their segments, so that templates which match the same paths have
 /// equal segments and suffixes.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Template {
-    pub(super) segments: Vec<Segment>,
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Template {
+    pub(crate) segments: Vec<Segment>,
     /// The part after the last colon: `cancel` in `/v1/{name=operations/*}:cancel`.
-    pub(super) suffix: Option<Box<str>>,
-    pub(super) variables: Vec<Variable>,
+    pub(crate) suffix: Option<Box<str>>,
+    pub(crate) variables: Vec<Variable>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Segment {
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Segment {
     /// This text, percent-decoded.
     Literal(Box<str>),
     /// `*`: one segment that is not empty.
@@ -32,12 +32,12 @@ pub(super) enum Segment {
 
 /// A variable and the segments that it captures.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Variable {
-    pub(super) field_path: String,
+pub(crate) struct Variable {
+    pub(crate) field_path: String,
     /// Index of the first captured segment.
-    pub(super) start: usize,
+    pub(crate) start: usize,
     /// Index after the last captured segment.
-    pub(super) end: usize,
+    pub(crate) end: usize,
 }
 
 /// Why a text is no template. Columns count characters from 1.

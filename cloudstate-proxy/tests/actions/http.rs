@@ -107,3 +107,38 @@ async fn a_client_that_goes_away_cancels_its_call() {
     drop(connection);
     bench.expect(&["dropped"]).await;
 }
+
+#[tokio::test]
+async fn an_openapi_document_tells_what_is_served() {
+    let bench = Bench::new().await;
+    let answer = bench.http("GET /openapi.json HTTP/1.1", "").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(
+        answer.contains("content-type: application/json"),
+        "{answer}"
+    );
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    let document: serde_json::Value = serde_json::from_str(body).unwrap();
+    assert_eq!(document["openapi"], "3.1.0");
+    let paths = document["paths"].as_object().unwrap();
+    assert!(paths.contains_key("/out/{text}"), "{document}");
+    assert!(paths.contains_key("/test.shapes.Second/One"), "{document}");
+
+    let post = bench.http("POST /openapi.json HTTP/1.1", "").await;
+    assert!(post.starts_with("HTTP/1.1 404"), "{post}");
+}
+
+#[tokio::test]
+async fn the_openapi_document_may_be_elsewhere_or_nowhere_and_services_come_first() {
+    let bench = Bench::with_flags(&["--openapi=/api"]).await;
+    let answer = bench.http("GET /api HTTP/1.1", "").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    for (flag, path) in [("/api", "/openapi.json"), ("off", "/openapi.json")] {
+        let bench = Bench::with_flags(&[&format!("--openapi={flag}")]).await;
+        let answer = bench.http(&format!("GET {path} HTTP/1.1"), "").await;
+        assert!(answer.starts_with("HTTP/1.1 404"), "{flag}: {answer}");
+    }
+    let bench = Bench::with_flags(&["--openapi=/out/a"]).await;
+    let answer = bench.http("GET /out/a HTTP/1.1", "").await;
+    assert!(answer.contains("{\"text\":\"a\"}"), "{answer}");
+}

@@ -68,6 +68,8 @@ async fn a_specification_that_fits_is_taken_over() {
         .unwrap_err();
     assert_eq!(error.code(), Code::Unimplemented);
     assert_eq!(client.get("/count/a").await.0, 404);
+    let openapi = async || client.get("/openapi.json").await.1;
+    assert!(!openapi().await.contains("/count/{"));
 
     function.kill();
     let _function = Function::start(port, Spec::Grown).await;
@@ -84,6 +86,7 @@ async fn a_specification_that_fits_is_taken_over() {
     );
     let (code, body) = client.get("/count/a?text=count").await;
     assert_eq!((code, &*body), (200, r#"{"text":"2"}"#));
+    assert!(openapi().await.contains("/count/{"));
     assert_eq!(
         client.call("test.Notes/Read", "n", "", None).await.unwrap(),
         "a note"

@@ -19,7 +19,7 @@ pub(crate) fn descriptor_set(text: &str) -> Vec<u8> {
     resolver.add(Bundled);
     resolver.add(GoogleFileResolver::new());
     let mut compiler = Compiler::with_file_resolver(resolver);
-    compiler.include_imports(true);
+    compiler.include_imports(true).include_source_info(true);
     compiler.open_file(Text::NAME).unwrap();
     compiler.encode_file_descriptor_set()
 }

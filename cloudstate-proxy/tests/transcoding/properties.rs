@@ -23,7 +23,7 @@ fn everything() -> MessageDescriptor {
 }
 
 /// Compiled once: the properties ask often.
-fn rules() -> &'static Transcoder {
+pub(crate) fn rules() -> &'static Transcoder {
     static RULES: OnceLock<Transcoder> = OnceLock::new();
     RULES.get_or_init(|| crate::transcoder(include_str!("../proto/rules.proto")))
 }
@@ -114,7 +114,7 @@ fn path_field() -> impl Strategy<Value = (FieldDescriptor, Value)> {
 }
 
 /// Messages whose JSON form says everything about them.
-fn exact_in_json() -> impl Strategy<Value = DynamicMessage> {
+pub(crate) fn exact_in_json() -> impl Strategy<Value = DynamicMessage> {
     let message = arbitrary::message(&everything(), 3);
     message.prop_map(|mut message| {
         clear_inexact(&mut message);

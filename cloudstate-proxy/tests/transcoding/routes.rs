@@ -5,7 +5,7 @@ use http::Method;
 
 use crate::found;
 
-const TEMPLATES: &str = r#"
+pub(crate) const TEMPLATES: &str = r#"
     syntax = "proto3";
     package test;
     import "google/api/annotations.proto";

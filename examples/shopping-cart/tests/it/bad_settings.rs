@@ -83,6 +83,11 @@ const SHARED: &[(&str, &str, &[&str])] = &[
         &["0s", "never"],
     ),
     (
+        "--openapi",
+        "CLOUDSTATE_OPENAPI",
+        &["openapi.json", "/openapi.json?a", "on", ""],
+    ),
+    (
         "--store",
         "CLOUDSTATE_STORE",
         &["postgres://db/carts", "nats://broker", "file:", ""],
