@@ -125,7 +125,7 @@ fn outcome(
         if error.is_unreachable() {
             error.into()
         } else {
-            CallError::new(Code::Unknown, ACTION_FAILURE)
+            CallError::new(Code::Unknown, ACTION_FAILURE).because(error.to_string())
         }
     })?;
     Ok(Outcome {

@@ -6,7 +6,9 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use cloudstate_protocol::{
     Any,
-    cloudstate::{Metadata, SideEffect, client_action::Action},
+    cloudstate::{
+        Metadata, MetadataEntry, Reply, SideEffect, client_action::Action, metadata_entry,
+    },
 };
 use futures_util::{
     StreamExt,
@@ -15,7 +17,7 @@ use futures_util::{
 use tokio::sync::mpsc;
 use tonic::Code;
 
-use crate::{catalog::Method, store::StoreError, user_function::UserFunctionError};
+use crate::{catalog::Method, store::StoreError, topics::Topic, user_function::UserFunctionError};
 
 /// One request for one method, checked and ready to be routed.
 #[derive(Clone, Debug)]
@@ -24,10 +26,13 @@ pub struct Call {
     pub method: Arc<Method>,
     /// The encoded request message.
     pub payload: Bytes,
-    /// Its type, where it is not the method's: an event for a method that takes any.
-    pub payload_type: Option<ByteString>,
+    /// Its type, where it is not the method's: an event for a method that takes any. In a box, because most calls have
+    /// none.
+    pub payload_type: Option<Box<ByteString>>,
     /// What the transport carried beside it, where the user function wants it.
     pub metadata: Option<Metadata>,
+    /// Where the reply is published: of a call from outside, where its method says; of what follows from one, nowhere.
+    pub(crate) topic: Option<Arc<Topic>>,
 }
 
 impl Call {
@@ -38,14 +43,23 @@ impl Call {
             payload,
             payload_type: None,
             metadata,
+            topic: None,
         }
+    }
+
+    /// The call as one that comes from outside: its reply is published where its method says.
+    pub(crate) fn entering(self) -> Self {
+        let topic = self.method.topic.clone();
+        Self { topic, ..self }
     }
 
     /// The message as the protocol carries it.
     pub(crate) fn message(&self) -> Any {
         let type_url = self.payload_type.as_ref();
         Any {
-            type_url: type_url.unwrap_or(&self.method.request_type_url).clone(),
+            type_url: type_url
+                .map_or(&self.method.request_type_url, |type_url| &**type_url)
+                .clone(),
             value: self.payload.clone(),
         }
     }
@@ -90,6 +104,19 @@ pub struct Answer {
     pub metadata: Option<Metadata>,
 }
 
+impl Answer {
+    /// The reply that it comes from, of a method with this response.
+    pub(crate) fn to_reply(&self, method: &Method) -> Reply {
+        Reply {
+            payload: Some(Any {
+                type_url: method.response_type_url.clone(),
+                value: self.payload.clone(),
+            }),
+            metadata: self.metadata.clone(),
+        }
+    }
+}
+
 /// What an entity or an action made of a command, once whatever it has changed is durable.
 #[derive(Debug)]
 pub(crate) struct Outcome {
@@ -104,6 +131,14 @@ pub(crate) struct Outcome {
 /// It is dropped when the caller goes away, for which the sender can wait.
 pub(crate) type Outcomes = mpsc::Receiver<Result<Outcome, CallError>>;
 
+/// An entry of metadata that is text.
+pub(crate) fn text_entry(key: &str, value: &str) -> MetadataEntry {
+    MetadataEntry {
+        key: key.into(),
+        value: Some(metadata_entry::Value::StringValue(value.into())),
+    }
+}
+
 /// Why a call has no answer.
 ///
 /// A refusal is the user function's answer and has only a text. Everything else is trouble on the way, with a status
@@ -113,6 +148,8 @@ pub struct CallError {
     code: Code,
     message: String,
     refusal: bool,
+    /// What is for the operator only.
+    detail: Option<String>,
 }
 
 impl CallError {
@@ -122,7 +159,14 @@ impl CallError {
             code,
             message: message.into(),
             refusal: false,
+            detail: None,
         }
+    }
+
+    /// With what the operator may know of it and the caller not.
+    pub(crate) fn because(self, detail: impl Into<String>) -> Self {
+        let detail = Some(detail.into());
+        Self { detail, ..self }
     }
 
     /// The user function refused the command, with this text.
@@ -131,6 +175,7 @@ impl CallError {
             code: Code::Unknown,
             message: description.into(),
             refusal: true,
+            detail: None,
         }
     }
 
@@ -157,6 +202,11 @@ impl CallError {
     /// What the caller reads.
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// What the operator reads: what the caller does not, where there is more to know.
+    pub(crate) fn reason(&self) -> &str {
+        self.detail.as_deref().unwrap_or(&self.message)
     }
 
     /// Whether this is the user function's own answer.

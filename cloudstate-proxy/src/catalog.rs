@@ -1,5 +1,6 @@
 //! What a user function serves, checked and compiled into the tables that every call goes through.
 
+mod eventing;
 mod method;
 mod subscription;
 
@@ -18,10 +19,15 @@ use cloudstate_protocol::{
 use prost_reflect::{DescriptorPool, FileDescriptor, ServiceDescriptor};
 
 use crate::{openapi, transcoding::Transcoder};
+use eventing::{Declaration, Topics};
 use subscription::Subscriptions;
 
+pub use eventing::Source;
 pub use method::{Method, Shape};
 pub use subscription::Subscription;
+
+/// How the persistence ids begin under which the proxy keeps things of its own.
+const RESERVED: &str = "cloudstate|";
 
 /// Everything the proxy knows of the services of one user function.
 #[derive(Debug)]
@@ -95,6 +101,14 @@ impl EntityKind {
         }
     }
 
+    /// Whether what is published of a reply is stored together with the changes that came with it.
+    pub(crate) fn publishes_with_changes(self) -> bool {
+        match self {
+            Self::EventSourced | Self::Value => true,
+            Self::Crdt | Self::Action => false,
+        }
+    }
+
     /// What is wrong with methods of this shape, and what to write instead.
     fn objection(self, shape: Shape) -> Option<&'static str> {
         match (self, shape) {
@@ -134,6 +148,7 @@ impl Catalog {
         let mut methods = Vec::new();
         let mut by_path = HashMap::new();
         let mut subscriptions = Subscriptions::default();
+        let mut topics = Topics::default();
         for entity in &spec.entities {
             let Some(kind) = check_kind(entity, &mut problems) else {
                 continue;
@@ -146,20 +161,28 @@ impl Catalog {
                 continue;
             };
             for method in descriptor.methods() {
-                match Method::new(&method, services.len(), kind) {
-                    Ok(compiled) => {
-                        by_path.insert(
-                            format!("/{}/{}", entity.service_name, method.name()),
-                            methods.len(),
-                        );
-                        let compiled = Arc::new(compiled);
-                        if let Err(problem) = subscriptions.add(&method, &compiled) {
+                let declared = topics.declaration(&method).unwrap_or_else(|problem| {
+                    problems.add(problem);
+                    Declaration::default()
+                });
+                let compiled =
+                    match Method::new(&method, services.len(), kind, declared.destination) {
+                        Ok(compiled) => Arc::new(compiled),
+                        Err(problem) => {
                             problems.add(problem);
+                            continue;
                         }
-                        methods.push(compiled);
-                    }
-                    Err(problem) => problems.add(problem),
+                    };
+                if let Some(source) = declared.source
+                    && let Err(problem) = subscriptions.add(source, &method, &compiled)
+                {
+                    problems.add(problem);
                 }
+                by_path.insert(
+                    format!("/{}/{}", entity.service_name, method.name()),
+                    methods.len(),
+                );
+                methods.push(compiled);
             }
             services.push(Arc::new(Service {
                 name: entity.service_name.clone(),
@@ -311,6 +334,11 @@ fn check_unique(spec: &EntitySpec, problems: &mut Problems) {
             problems.add(format!(
                 "service `{}` has no persistence id",
                 entity.service_name
+            ));
+        } else if entity.persistence_id.starts_with(RESERVED) {
+            problems.add(format!(
+                "service `{}` has persistence id `{}`; those that begin with `{RESERVED}` are the proxy's own",
+                entity.service_name, entity.persistence_id
             ));
         } else if !persistence_ids.insert(&entity.persistence_id) {
             problems.add(format!(

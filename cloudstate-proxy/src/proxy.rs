@@ -7,7 +7,7 @@ use tokio::task::{self, JoinError};
 use crate::{
     catalog::SpecError,
     discovery::{Discovered, discover},
-    eventing::Subscriptions,
+    eventing::{DeadLetters, Subscriptions},
     frontend::{Entrance, Frontend, Listener, Serving},
     rediscovery::{Rediscovery, Served},
     router::Router,
@@ -22,6 +22,7 @@ use crate::{
 pub struct Proxy {
     serving: Serving,
     rediscovery: Rediscovery,
+    dead_letters: Arc<DeadLetters>,
     store: Arc<dyn Store>,
     drain_timeout: Duration,
     welcome: String,
@@ -56,7 +57,8 @@ impl Proxy {
         let frontend = Frontend::new(router.clone(), settings).await;
         let entrance = Arc::new(Entrance::new(frontend));
         let serving = listener.serve(Arc::clone(&entrance), settings);
-        let subscriptions = Subscriptions::start(&router, &store);
+        let dead_letters = Arc::new(DeadLetters::new(Arc::clone(&store)));
+        let subscriptions = Subscriptions::start(&router, &store, &dead_letters, settings);
         let welcome = welcome::text(
             router.catalog(),
             &name,
@@ -73,11 +75,13 @@ impl Proxy {
             served,
             entrance,
             Arc::clone(&store),
+            Arc::clone(&dead_letters),
             settings.clone(),
         );
         Ok(Self {
             serving,
             rediscovery,
+            dead_letters,
             store,
             drain_timeout: settings.drain_timeout,
             welcome,
@@ -87,6 +91,11 @@ impl Proxy {
     /// Where clients connect.
     pub fn address(&self) -> SocketAddr {
         self.serving.address()
+    }
+
+    /// What the subscriptions have given up on.
+    pub fn dead_letters(&self) -> &Arc<DeadLetters> {
+        &self.dead_letters
     }
 
     /// What is served, where, from which store, and a request to try: some lines for a person.

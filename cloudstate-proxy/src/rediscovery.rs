@@ -15,7 +15,7 @@ use crate::{
     call::CallError,
     catalog::{Catalog, EntityKind, SpecError},
     discovery::{Announced, ask},
-    eventing::Subscriptions,
+    eventing::{DeadLetters, Subscriptions},
     frontend::Entrance,
     router::{Leaving, Router},
     settings::Settings,
@@ -45,6 +45,7 @@ impl Rediscovery {
         served: Served,
         entrance: Arc<Entrance>,
         store: Arc<dyn Store>,
+        dead_letters: Arc<DeadLetters>,
         settings: Settings,
     ) -> Self {
         let stop = CancellationToken::new();
@@ -56,6 +57,7 @@ impl Rediscovery {
             served,
             entrance,
             store,
+            dead_letters,
             settings,
             stop: stop.clone(),
         };
@@ -84,6 +86,7 @@ struct Watch {
     served: Served,
     entrance: Arc<Entrance>,
     store: Arc<dyn Store>,
+    dead_letters: Arc<DeadLetters>,
     settings: Settings,
     stop: CancellationToken,
 }
@@ -161,7 +164,12 @@ impl Watch {
             .router
             .succeed(catalog, &self.store, &self.settings);
         self.serve(router, leaving).await;
-        self.served.subscriptions = Subscriptions::start(&self.served.router, &self.store);
+        self.served.subscriptions = Subscriptions::start(
+            &self.served.router,
+            &self.store,
+            &self.dead_letters,
+            &self.settings,
+        );
         self.remember_kinds();
         self.spec = spec;
         self.is_refused = false;

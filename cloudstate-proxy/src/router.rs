@@ -5,6 +5,7 @@
 
 mod answers;
 mod effects;
+mod publisher;
 mod succession;
 
 use std::sync::{Arc, RwLock, Weak};
@@ -23,6 +24,8 @@ use crate::{
     store::Store,
     user_function::UserFunction,
 };
+
+use publisher::Publisher;
 
 pub use answers::Answers;
 pub(crate) use succession::Leaving;
@@ -48,6 +51,8 @@ struct Shared {
 #[derive(Debug)]
 struct Common {
     user_function: Arc<dyn UserFunction>,
+    /// Where replies are published.
+    store: Arc<dyn Store>,
     population: Population,
     effects: TaskTracker,
     effect_places: Arc<Semaphore>,
@@ -76,6 +81,7 @@ impl Router {
         let (abandoned, outcomes) = mpsc::unbounded_channel();
         let common = Arc::new(Common {
             user_function,
+            store: Arc::clone(store),
             population: Population::new(settings),
             effects: TaskTracker::new(),
             effect_places: Arc::new(Semaphore::new(MAX_ASYNC_EFFECTS)),
@@ -102,7 +108,7 @@ impl Router {
     /// # Errors
     /// The user function refused the call, or it could not be handled.
     pub async fn call(&self, call: Call) -> Result<Option<Answer>, CallError> {
-        self.route(call, 0).await
+        self.route(call.entering(), 0).await
     }
 
     /// Handles a call of any shape, and whatever follows from it, for nobody who waits for answers.
@@ -110,7 +116,7 @@ impl Router {
     /// # Errors
     /// As [`call`](Self::call).
     pub async fn carry_out(&self, call: Call) -> Result<(), CallError> {
-        self.carry_out_at(call, 0).await
+        self.carry_out_at(call.entering(), 0).await
     }
 
     /// Waits for asynchronous side effects, then for the entities to finish and leave memory.
@@ -130,6 +136,7 @@ impl Router {
     }
 
     async fn route(&self, mut call: Call, mut depth: usize) -> Result<Option<Answer>, CallError> {
+        let mut publisher = Publisher::of(&call, self);
         loop {
             let method = Arc::clone(&call.method);
             let outcome = self.invoke(call).await?;
@@ -138,8 +145,12 @@ impl Router {
                     .await;
             }
             match outcome.action {
-                Some(Action::Reply(reply)) => return self.answer(&method, reply).map(Some),
+                Some(Action::Reply(reply)) => {
+                    publisher.publish(self, &reply).await?;
+                    return self.answer(&method, reply).map(Some);
+                }
                 Some(Action::Forward(forward)) => {
+                    publisher.forwarded();
                     depth += 1;
                     call = self.forward(&method, forward, depth)?;
                     if call.method.shape.streams_out() {

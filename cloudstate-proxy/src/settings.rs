@@ -128,6 +128,18 @@ pub struct Settings {
     )]
     pub command_timeout: Duration,
 
+    /// How often a message may make its subscribed method fail before it is kept as a dead letter and the next one has
+    /// its turn; 0 is for ever.
+    #[arg(
+        long,
+        env = "CLOUDSTATE_EVENTING_ATTEMPTS",
+        value_name = "COUNT",
+        default_value = "6",
+        value_parser = attempts,
+        help_heading = "Subscriptions"
+    )]
+    pub eventing_attempts: u32,
+
     /// Where events and snapshots are kept: `memory`, a directory, or `file:DIRECTORY`; not set, it is
     /// `./data/<service>`.
     #[arg(
@@ -181,6 +193,11 @@ impl Settings {
             || StoreLocation::Directory(PathBuf::from("data").join(directory_name(service)));
         self.store.clone().unwrap_or_else(in_data)
     }
+}
+
+fn attempts(text: &str) -> Result<u32, &'static str> {
+    text.parse()
+        .map_err(|_| "write a whole number, such as 6, or 0 for ever")
 }
 
 fn directory_name(service: &str) -> String {

@@ -40,9 +40,22 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// The future resolves to the value's revision when it is durable.
     fn put(&self, put: Put) -> Commit;
 
+    /// Queues changes of several entities, one of each, that are stored together or not at all; otherwise like
+    /// [`append`](Self::append). The future resolves to what the first of them would resolve to alone.
+    fn write(&self, writes: Vec<Write>) -> Commit;
+
     /// The value of an entity.
     fn value(&self, entity: &Arc<EntityRef>)
     -> BoxFuture<'static, Result<StoredValue, StoreError>>;
+
+    /// The values of all entities of one persistence id whose id is greater than `after`, in the order of the ids' bytes,
+    /// at most `limit` of them; bounded like [`events`](Self::events). Deleted ones are left out.
+    fn values(
+        &self,
+        persistence_id: &Arc<str>,
+        after: &str,
+        limit: usize,
+    ) -> BoxFuture<'static, Result<Vec<EntityValue>, StoreError>>;
 
     /// The newest readable snapshot of an entity.
     fn latest_snapshot(
@@ -170,6 +183,37 @@ pub struct Put {
     pub value: Option<Any>,
 }
 
+/// Events to store behind whatever is there: of a log that many write to and nobody owns.
+#[derive(Clone, Debug)]
+pub struct Extend {
+    /// Whose events they are.
+    pub entity: Arc<EntityRef>,
+    /// The events; they get the next sequence numbers.
+    pub events: Vec<Any>,
+}
+
+/// One of several changes that belong together.
+#[derive(Clone, Debug)]
+pub enum Write {
+    /// Events of an entity.
+    Append(Append),
+    /// An entity's value.
+    Put(Put),
+    /// Events of a log.
+    Extend(Extend),
+}
+
+impl Write {
+    /// What it changes.
+    pub fn entity(&self) -> &Arc<EntityRef> {
+        match self {
+            Self::Append(append) => &append.entity,
+            Self::Put(put) => &put.entity,
+            Self::Extend(extend) => &extend.entity,
+        }
+    }
+}
+
 /// The value of an entity.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StoredValue {
@@ -177,6 +221,17 @@ pub struct StoredValue {
     pub revision: u64,
     /// What was stored; `None` if it was deleted.
     pub payload: Option<Any>,
+}
+
+/// The value of one of many entities.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EntityValue {
+    /// Whose value it is.
+    pub entity: EntityKey,
+    /// As [`StoredValue::revision`].
+    pub revision: u64,
+    /// What was stored.
+    pub payload: Any,
 }
 
 /// An event of an entity.

@@ -52,8 +52,10 @@ const PROTO: &str = r#"
         rpc One(Keyed) returns (Keyless) { option (cloudstate.eventing).in = { event_log: "log", consumer_group: "g" }; }
     }
     service Topical {
-        rpc One(Keyed) returns (Keyless) { option (cloudstate.eventing).in.topic = "news"; }
-        rpc Two(Keyed) returns (Keyless) { option (cloudstate.eventing).out.topic = "olds"; }
+        rpc One(Keyed) returns (Keyless) {
+            option (cloudstate.eventing) = { in: { topic: "news" }, out: { topic: "news" } };
+        }
+        rpc Two(Keyed) returns (Keyless) { option (cloudstate.eventing).out.topic = ""; }
         rpc Three(Keyed) returns (Keyless) { option (cloudstate.eventing).in.consumer_group = "g"; }
     }
     service BadRule { rpc Do(Keyed) returns (Keyless) { option (google.api.http) = { get: "/x/{nothing}" }; } }
@@ -125,6 +127,10 @@ fn each_rule_is_named_where_it_is_broken() {
             vec![entity("Good", "a"), entity("Good", "b")],
             "`test.Good` is served by two",
         ),
+        (
+            vec![entity("Good", "cloudstate|topic")],
+            "those that begin with `cloudstate|` are the proxy's own",
+        ),
         (vec![passivated_after(0)], "passivation timeout of 0 ms"),
     ] {
         let found = problems(&spec(entities));
@@ -169,9 +175,10 @@ fn subscriptions_are_checked() {
     let subscriptions: Vec<_> = catalog
         .subscriptions
         .iter()
-        .map(|subscription| (&*subscription.group, &*subscription.event_log))
+        .map(|subscription| (&*subscription.group, subscription.source.to_string()))
         .collect();
-    assert_eq!(subscriptions, [("test.Told", "log"), ("g", "log")]);
+    let log = || "event log `log`".to_owned();
+    assert_eq!(subscriptions, [("test.Told", log()), ("g", log())]);
     let method = |type_url| {
         let method = catalog.subscriptions[0].method(type_url)?;
         Some(method.name.to_string())
@@ -193,8 +200,8 @@ fn subscriptions_are_checked() {
         (
             vec!["Topical"],
             vec![
-                "`test.Topical.One`: it subscribes to topic `news`",
-                "`test.Topical.Two`: it publishes to topic `olds`",
+                "`test.Topical.One`: it subscribes to topic `news` and publishes to it",
+                "`test.Topical.Two`: it publishes to nothing: set `topic`",
                 "`test.Topical.Three`: it subscribes to nothing: set `event_log`",
             ],
         ),

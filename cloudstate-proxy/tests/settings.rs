@@ -63,6 +63,11 @@ const BAD: &[(&str, &str, &[&str])] = &[
         &["60", "0ms", "1.5s"],
     ),
     (
+        "CLOUDSTATE_EVENTING_ATTEMPTS",
+        "--eventing-attempts",
+        &["-1", "forever", ""],
+    ),
+    (
         "CLOUDSTATE_STORE",
         "--store",
         &["postgres://db/carts", "nats://broker", "file:", ""],

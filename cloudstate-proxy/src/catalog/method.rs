@@ -1,5 +1,7 @@
 //! The methods of services: their shape, their messages, and how they find their entity.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use bytestring::ByteString;
 use prost_reflect::MethodDescriptor;
@@ -8,6 +10,7 @@ use tonic::Code;
 use super::EntityKind;
 use crate::{
     call::CallError,
+    topics::Topic,
     wire::{KeyExtractor, MessageShape},
 };
 
@@ -30,6 +33,8 @@ pub struct Method {
     pub request_type_url: ByteString,
     /// `type.googleapis.com/` and the response's full name.
     pub response_type_url: ByteString,
+    /// Where its replies are published.
+    pub topic: Option<Arc<Topic>>,
 }
 
 /// How many messages go which way. The names are the protocol's.
@@ -72,6 +77,7 @@ impl Method {
         method: &MethodDescriptor,
         service: usize,
         kind: EntityKind,
+        topic: Option<Arc<Topic>>,
     ) -> Result<Self, String> {
         let name = method.full_name();
         let shape = Shape::of(method);
@@ -101,6 +107,7 @@ impl Method {
             key,
             request_type_url: type_url(input.full_name()),
             response_type_url: type_url(method.output().full_name()),
+            topic,
         })
     }
 

@@ -16,7 +16,7 @@ use cloudstate_protocol::cloudstate::{Command, Failure, SideEffect, client_actio
 use super::{Host, Inbox, LiveEntities};
 use crate::{
     settings::Settings,
-    store::{Commit, EntityKey, EntityRef, Store},
+    store::{EntityKey, EntityRef, Store, Write},
     user_function::{Connection, UserFunction},
 };
 use activation::Activation;
@@ -52,16 +52,15 @@ pub(crate) trait Kind: fmt::Debug + Send + Sized + 'static {
     /// What a message of the user function means.
     fn heard(message: Self::Out) -> Heard<Self::Changes>;
 
-    /// Hands the changes of a reply to the store; `None` if there are none.
+    /// The changes of a reply as they go to the store; `None` if there are none.
     ///
     /// # Errors
     /// How they break the protocol.
-    fn store(
+    fn write(
         &mut self,
-        store: &dyn Store,
         entity: &Arc<EntityRef>,
         changes: Self::Changes,
-    ) -> Result<Option<Commit>, &'static str>;
+    ) -> Result<Option<Write>, &'static str>;
 }
 
 /// An entity that can take commands.

@@ -15,7 +15,7 @@ use cloudstate_protocol::{
 };
 
 use super::durable::{DurableHost, Heard, Kind, LoadError, Loaded, Loading, Reply, Snapshot};
-use crate::store::{Append, Commit, EntityRef, Store};
+use crate::store::{Append, EntityRef, Write};
 
 /// Events read from the journal at a time, which bounds what a long replay holds in memory.
 const PAGE: usize = 1024;
@@ -100,18 +100,17 @@ impl Kind for EventSourced {
         }
     }
 
-    fn store(
+    fn write(
         &mut self,
-        store: &dyn Store,
         entity: &Arc<EntityRef>,
         Emitted { events, snapshot }: Emitted,
-    ) -> Result<Option<Commit>, &'static str> {
+    ) -> Result<Option<Write>, &'static str> {
         if events.is_empty() {
             return Ok(None);
         }
         let after = self.sequence;
         self.sequence += events.len() as u64;
-        Ok(Some(store.append(Append {
+        Ok(Some(Write::Append(Append {
             entity: Arc::clone(entity),
             after,
             events,

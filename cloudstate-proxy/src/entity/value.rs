@@ -12,7 +12,7 @@ use cloudstate_protocol::cloudstate::{
 };
 
 use super::durable::{DurableHost, Heard, Kind, LoadError, Loaded, Loading, Reply, Snapshot};
-use crate::store::{Commit, EntityRef, Put, Store};
+use crate::store::{EntityRef, Put, Write};
 
 /// What the proxy knows of a loaded value entity.
 #[derive(Debug)]
@@ -74,12 +74,11 @@ impl Kind for Value {
         }
     }
 
-    fn store(
+    fn write(
         &mut self,
-        store: &dyn Store,
         entity: &Arc<EntityRef>,
         changes: Option<ValueEntityAction>,
-    ) -> Result<Option<Commit>, &'static str> {
+    ) -> Result<Option<Write>, &'static str> {
         let Some(ValueEntityAction { action }) = changes else {
             return Ok(None);
         };
@@ -91,7 +90,7 @@ impl Kind for Value {
         self.is_stored = value.is_some();
         let after = self.revision;
         self.revision += 1;
-        Ok(Some(store.put(Put {
+        Ok(Some(Write::Put(Put {
             entity: Arc::clone(entity),
             after,
             value,

@@ -1,18 +1,14 @@
 //! What a method is told about an event beside the event, in the words of CloudEvents.
 
-use cloudstate_protocol::cloudstate::{Metadata, MetadataEntry, metadata_entry::Value};
+use cloudstate_protocol::cloudstate::Metadata;
 
-use crate::store::JournalEntry;
+use crate::{call::text_entry as text, store::JournalEntry};
 
 /// The type of a payload is in `ce-type`, so that this says only how it is packed.
 const CONTENT_TYPE: &str = "application/vnd.cloudstate.protobuf.any";
 
 /// The attributes of an event of the journal.
 pub(super) fn metadata(entry: &JournalEntry) -> Metadata {
-    let text = |key: &str, value: &str| MetadataEntry {
-        key: key.into(),
-        value: Some(Value::StringValue(value.into())),
-    };
     Metadata {
         entries: vec![
             text("ce-id", &entry.position.to_string()),

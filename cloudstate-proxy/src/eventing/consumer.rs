@@ -1,29 +1,34 @@
-//! One subscription: reads the journal, calls methods, remembers how far it has come.
+//! One subscription: reads its source, calls methods, remembers how far it has come.
 
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
-use tonic::Code;
 
-use super::{cloud_event, position::Position};
+use super::{
+    dead_letters::DeadLetters,
+    letter::DeadLetter,
+    log::{Incoming, Log},
+    position::Position,
+    subscriber::{Failed, Subscriber},
+};
 use crate::{
-    call::{Call, CallError},
     catalog::Subscription,
-    router::Router,
-    store::{JournalEntry, Store, StoreError},
+    settings::Settings,
+    store::{Store, StoreError},
 };
 
-/// Events read from the journal at a time.
-const PAGE: usize = 256;
 /// Shortest and longest pause before something is tried again.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
 
 #[derive(Debug)]
 pub(super) struct Consumer {
-    router: Router,
+    subscriber: Arc<Subscriber>,
     store: Arc<dyn Store>,
-    subscription: Arc<Subscription>,
+    log: Log,
+    dead_letters: Arc<DeadLetters>,
+    /// How often a method may fail over a message; for ever where there is no number.
+    attempts: Option<u32>,
     stop: CancellationToken,
 }
 
@@ -32,22 +37,26 @@ struct Stopping;
 
 impl Consumer {
     pub(super) fn new(
-        router: Router,
+        subscriber: Arc<Subscriber>,
         store: Arc<dyn Store>,
-        subscription: Arc<Subscription>,
+        dead_letters: Arc<DeadLetters>,
+        settings: &Settings,
         stop: CancellationToken,
     ) -> Self {
+        let source = subscriber.subscription().source.clone();
         Self {
-            router,
+            log: Log::new(Arc::clone(&store), source),
+            subscriber,
             store,
-            subscription,
+            dead_letters,
+            attempts: (settings.eventing_attempts > 0).then_some(settings.eventing_attempts),
             stop,
         }
     }
 
-    /// Handles events until it is stopped, and waits for more where there are none.
+    /// Handles messages until it is stopped, and waits for more where there are none.
     pub(super) async fn run(self) {
-        let load = || Position::load(&*self.store, &self.subscription);
+        let load = || Position::load(&*self.store, self.subscription());
         let Ok(mut position) = self.persist("its position cannot be read", load).await else {
             return;
         };
@@ -57,29 +66,31 @@ impl Consumer {
         }
     }
 
-    /// Handles the events that there are, then waits for more, or until the position is to be stored.
+    fn subscription(&self) -> &Subscription {
+        self.subscriber.subscription()
+    }
+
+    /// Handles the messages that there are, then waits for more, or until the position is to be stored.
     async fn follow(&self, position: &mut Position) -> Result<(), Stopping> {
         let mut grown = self.store.grown();
-        while *grown.borrow_and_update() > position.at() {
-            let after = position.at();
-            let read = || self.store.journal(after, PAGE);
-            let page = self.persist("the journal cannot be read", read).await?;
-            if page.is_empty() {
+        loop {
+            let last = *grown.borrow_and_update();
+            if self.log.ends_at(position.at(), last) {
                 break;
             }
-            for entry in page {
-                let reached = entry.position;
-                if *entry.entity.persistence_id == *self.subscription.event_log {
-                    self.handle(entry).await?;
-                }
+            let after = position.at();
+            let read = || self.log.read(after);
+            let Some(page) = self.persist("its source cannot be read", read).await? else {
+                break;
+            };
+            for message in page.messages {
+                let reached = message.position;
+                self.handle(&message, position).await?;
                 position.reached(reached);
-                if self.stop.is_cancelled() {
-                    return Err(Stopping);
-                }
-                if position.due().is_some_and(|due| due <= Instant::now()) {
-                    self.remember(position).await;
-                }
+                self.between_messages(position).await?;
             }
+            position.reached(page.reached);
+            self.between_messages(position).await?;
         }
         let due = position.due();
         tokio::select! {
@@ -92,54 +103,79 @@ impl Consumer {
         }
     }
 
-    /// Calls the method for an event until that has been dealt with.
-    async fn handle(&self, entry: JournalEntry) -> Result<(), Stopping> {
+    async fn between_messages(&self, position: &mut Position) -> Result<(), Stopping> {
+        if self.stop.is_cancelled() {
+            return Err(Stopping);
+        }
+        if position.due().is_some_and(|due| due <= Instant::now()) {
+            self.remember(position).await;
+        }
+        Ok(())
+    }
+
+    /// Calls the method for a message until that has been dealt with, or been tried often enough.
+    async fn handle(&self, message: &Incoming, position: &mut Position) -> Result<(), Stopping> {
+        let mut pause = BACKOFF.0;
+        let mut attempts = 0;
+        loop {
+            let delivered = self
+                .subscriber
+                .deliver(&message.payload, &message.metadata)
+                .await;
+            let Err(failed) = delivered else {
+                return Ok(());
+            };
+            let is_enough = match (&failed, self.attempts) {
+                (Failed::Trouble(_), _) | (_, None) => false,
+                // It would not help.
+                (Failed::NoMethod(_), Some(_)) => true,
+                (Failed::Method(_), Some(limit)) => {
+                    attempts += 1;
+                    attempts >= limit
+                }
+            };
+            let subscription = self.subscription();
+            let (service, source) = (&subscription.service, &subscription.source);
+            let (place, reason) = (message.position, failed.reason());
+            if is_enough {
+                let letter = DeadLetter::new(&self.subscriber, message, &failed, attempts);
+                tracing::error!(
+                    service, %source, place, attempts, reason, dead_letter = letter.id,
+                    "a message could not be handled and is kept as a dead letter; those behind it go on"
+                );
+                return self.bury(&letter, position).await;
+            }
+            tracing::error!(
+                service, %source, place, reason, retry_in = ?pause,
+                "a message could not be handled, and those behind it wait"
+            );
+            self.pause(&mut pause).await?;
+        }
+    }
+
+    /// Keeps a message as a dead letter and goes on behind it, both in one commit.
+    async fn bury(&self, letter: &DeadLetter, position: &mut Position) -> Result<(), Stopping> {
         let mut pause = BACKOFF.0;
         loop {
-            match self.deliver(&entry).await {
+            match self.dead_letters.bury(letter, position).await {
                 Ok(()) => return Ok(()),
-                Err(error) if error.is_refusal() => {
-                    tracing::warn!(
-                        service = self.subscription.service, entity = %entry.entity, sequence = entry.sequence,
-                        %error, "an event was refused; it does not come again"
-                    );
-                    return Ok(());
+                Err(error) => {
+                    self.complain("a dead letter cannot be stored", &error, pause);
                 }
-                Err(error) => tracing::error!(
-                    service = self.subscription.service, entity = %entry.entity, sequence = entry.sequence,
-                    %error, retry_in = ?pause, "an event could not be handled, and those behind it wait"
-                ),
             }
             self.pause(&mut pause).await?;
         }
     }
 
-    async fn deliver(&self, entry: &JournalEntry) -> Result<(), CallError> {
-        let type_url = &entry.payload.type_url;
-        let Some(method) = self.subscription.method(type_url) else {
-            let text = format!(
-                "no method takes events of type {type_url}: add one, or one that takes google.protobuf.Any"
-            );
-            return Err(CallError::new(Code::Unimplemented, text));
-        };
-        let call = Call {
-            method: Arc::clone(method),
-            payload: entry.payload.value.clone(),
-            payload_type: Some(type_url.clone()),
-            metadata: self
-                .router
-                .wants_metadata(method)
-                .then(|| cloud_event::metadata(entry)),
-        };
-        self.router.carry_out(call).await
-    }
-
-    /// Stores the position. If that fails, events may come again, and nothing else.
+    /// Stores the position. If that fails, messages may come again, and nothing else.
     async fn remember(&self, position: &mut Position) {
         if let Err(error) = position.store(&*self.store).await {
+            let Subscription {
+                service, source, ..
+            } = self.subscription();
             tracing::warn!(
-                service = self.subscription.service, event_log = self.subscription.event_log, %error,
-                "the position of a subscription could not be stored; events may come again"
+                service, %source, %error,
+                "the position of a subscription could not be stored; messages may come again"
             );
         }
     }
@@ -154,13 +190,17 @@ impl Consumer {
         loop {
             match attempt().await {
                 Ok(done) => return Ok(done),
-                Err(error) => tracing::error!(
-                    service = self.subscription.service, event_log = self.subscription.event_log, %error,
-                    retry_in = ?pause, "a subscription waits: {trouble}"
-                ),
+                Err(error) => self.complain(trouble, &error, pause),
             }
             self.pause(&mut pause).await?;
         }
+    }
+
+    fn complain(&self, trouble: &str, error: &StoreError, pause: Duration) {
+        let Subscription {
+            service, source, ..
+        } = self.subscription();
+        tracing::error!(service, %source, %error, retry_in = ?pause, "a subscription waits: {trouble}");
     }
 
     async fn pause(&self, pause: &mut Duration) -> Result<(), Stopping> {

@@ -6,18 +6,19 @@ use cloudstate_protocol::Any;
 use tokio::time::Instant;
 
 use crate::{
-    catalog::Subscription,
+    catalog::{Source, Subscription},
     store::{EntityKey, EntityRef, Put, Store, StoreError},
 };
 
-/// Where positions are kept. No entity type has a persistence id with a `|` in it.
-const PERSISTENCE_ID: &str = "cloudstate|subscription";
+/// Where positions in the journal are kept, and where those in topics. No entity type has such a persistence id.
+const IN_JOURNAL: &str = "cloudstate|subscription";
+const IN_TOPIC: &str = "cloudstate|topic-subscription";
 
 /// How many events, and for how long, a subscription may be ahead of the position that is stored. After a crash it gets
 /// them again.
 const AHEAD: (u64, Duration) = (256, Duration::from_secs(1));
 
-/// Where a subscription is in the journal, and what of that is stored.
+/// Where a subscription is in what it reads, and what of that is stored.
 #[derive(Debug)]
 pub(super) struct Position {
     entity: Arc<EntityRef>,
@@ -31,17 +32,18 @@ pub(super) struct Position {
 }
 
 impl Position {
-    /// Reads the position of a subscription: that of the last event that it has handled, 0 where it has handled none.
+    /// Reads the position of a subscription: that of the last message that it has handled, 0 where it has handled none.
     pub(super) async fn load(
         store: &dyn Store,
         subscription: &Subscription,
     ) -> Result<Self, StoreError> {
-        let Subscription {
-            group, event_log, ..
-        } = subscription;
+        let (persistence_id, name) = match &subscription.source {
+            Source::EventLog(name) => (IN_JOURNAL, &**name),
+            Source::Topic(topic) => (IN_TOPIC, &**topic.name()),
+        };
         let entity = Arc::new(EntityRef::new(EntityKey {
-            persistence_id: PERSISTENCE_ID.into(),
-            entity_id: format!("{group}|{event_log}").into(),
+            persistence_id: persistence_id.into(),
+            entity_id: format!("{}|{name}", subscription.group).into(),
         }));
         let found = store.value(&entity).await?;
         let stored = found
@@ -59,15 +61,17 @@ impl Position {
         })
     }
 
-    /// The last event that has been dealt with.
+    /// The last message that has been dealt with.
     pub(super) fn at(&self) -> u64 {
         self.at
     }
 
-    /// Everything up to this event has been dealt with.
+    /// Everything up to this message has been dealt with.
     pub(super) fn reached(&mut self, at: u64) {
-        self.at = at;
-        self.ahead_since.get_or_insert_with(Instant::now);
+        if at > self.at {
+            self.at = at;
+            self.ahead_since.get_or_insert_with(Instant::now);
+        }
     }
 
     /// When the position is to be stored; `None` while it is.
@@ -80,22 +84,38 @@ impl Position {
 
     /// Stores where the subscription is.
     pub(super) async fn store(&mut self, store: &dyn Store) -> Result<(), StoreError> {
-        let at = self.at;
-        let put = Put {
+        let put = self.put(self.at);
+        let result = store.put(put).await;
+        self.stored(self.at, result)
+    }
+
+    /// What stores that everything up to this message has been dealt with.
+    pub(super) fn put(&self, at: u64) -> Put {
+        Put {
             entity: Arc::clone(&self.entity),
             after: self.revision,
             value: Some(Any::primitive(&i64::try_from(at).unwrap_or(i64::MAX))),
-        };
-        match store.put(put).await {
+        }
+    }
+
+    /// What has become of a [`put`](Self::put).
+    pub(super) fn stored(
+        &mut self,
+        at: u64,
+        result: Result<u64, StoreError>,
+    ) -> Result<(), StoreError> {
+        match result {
             Ok(revision) => {
                 self.revision = revision;
-                self.stored = at;
+                (self.at, self.stored) = (at, at);
                 (self.ahead_since, self.next_attempt) = (None, None);
                 Ok(())
             }
             Err(error) => {
                 self.next_attempt = Some(Instant::now() + AHEAD.1);
-                if let StoreError::Conflict { actual, .. } = &error {
+                if let StoreError::Conflict { entity, actual, .. } = &error
+                    && entity == self.entity.key()
+                {
                     self.revision = *actual;
                 }
                 Err(error)

@@ -10,7 +10,7 @@ use futures_util::{
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
 
-use super::{Host, Router};
+use super::{Host, Publisher, Router};
 use crate::{
     call::{Answer, Call, CallError, Outcome, StreamedCall},
     catalog::{Method, Shape},
@@ -28,32 +28,36 @@ struct Flow {
     outcomes: BoxStream<'static, Result<Outcome, CallError>>,
     /// The response of the method that the last outcome was forwarded to.
     forwarded: Option<Answers>,
+    publisher: Publisher,
     depth: usize,
 }
 
 impl Router {
     /// Handles a call of any shape that has one message.
     pub fn answers(&self, call: Call) -> Answers {
-        self.follow_answers(call, 0)
+        self.follow_answers(call.entering(), 0)
     }
 
     /// Handles a call of a method that takes a stream of messages.
     pub fn answers_to_stream(&self, call: StreamedCall) -> Answers {
         let method = Arc::clone(&call.method);
+        let publisher = Publisher::new(method.topic.as_ref(), &method, self);
         let outcomes = self.outcomes_of_stream(call);
-        self.flow(method, outcomes, 0)
+        self.flow(method, outcomes, publisher, 0)
     }
 
     pub(super) fn follow_answers(&self, call: Call, depth: usize) -> Answers {
         let method = Arc::clone(&call.method);
+        let publisher = Publisher::of(&call, self);
         let outcomes = self.outcomes(call);
-        self.flow(method, outcomes, depth)
+        self.flow(method, outcomes, publisher, depth)
     }
 
     fn flow(
         &self,
         method: Arc<Method>,
         outcomes: BoxStream<'static, Result<Outcome, CallError>>,
+        publisher: Publisher,
         depth: usize,
     ) -> Answers {
         let flow = Flow {
@@ -61,6 +65,7 @@ impl Router {
             method,
             outcomes,
             forwarded: None,
+            publisher,
             depth,
         };
         stream::try_unfold(flow, Flow::next).boxed()
@@ -109,7 +114,12 @@ impl Flow {
         loop {
             if let Some(forwarded) = &mut self.forwarded {
                 if let Some(answer) = forwarded.next().await {
-                    return Ok(Some((answer?, self)));
+                    let answer = answer?;
+                    if let Some(answer) = &answer {
+                        let reply = answer.to_reply(&self.method);
+                        self.publisher.publish(&self.router, &reply).await?;
+                    }
+                    return Ok(Some((answer, self)));
                 }
                 self.forwarded = None;
             }
@@ -130,10 +140,12 @@ impl Flow {
             }
             match action {
                 Some(Action::Reply(reply)) => {
+                    self.publisher.publish(&self.router, &reply).await?;
                     let answer = self.router.answer(&self.method, reply)?;
                     return Ok(Some((Some(answer), self)));
                 }
                 Some(Action::Forward(forward)) => {
+                    self.publisher.forwarded();
                     let depth = self.depth + 1;
                     let call = self.router.forward(&self.method, forward, depth)?;
                     self.forwarded = Some(self.router.follow_answers(call, depth));

@@ -17,6 +17,7 @@
     reason = "these are tests: a failure is to panic where it happens"
 )]
 
+pub mod together;
 pub mod values;
 
 use std::{collections::HashMap, sync::Arc};
@@ -60,7 +61,11 @@ pub async fn check(fresh: impl Fn() -> Subject) {
     values::concurrent_writers(&(fresh().reopen)()).await;
     values::pipelined_changes(&*(fresh().reopen)()).await;
     values::payloads(&*(fresh().reopen)()).await;
+    together::all_or_nothing(&*(fresh().reopen)()).await;
+    together::logs(&(fresh().reopen)()).await;
+    values::listed(&*(fresh().reopen)()).await;
     closing(fresh()).await;
+    together::closing(fresh()).await;
     values::closing(fresh()).await;
 }
 

@@ -6,12 +6,13 @@ use std::{
     time::SystemTime,
 };
 
+use cloudstate_protocol::Any;
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::watch;
 
 use super::{
-    Append, Commit, EntityKey, EntityRef, JournalEntry, PAGE_BYTES, Put, Store, StoreError,
-    StoredEvent, StoredSnapshot, StoredValue,
+    Append, Commit, EntityKey, EntityRef, EntityValue, Extend, JournalEntry, PAGE_BYTES, Put,
+    Store, StoreError, StoredEvent, StoredSnapshot, StoredValue, Write,
 };
 
 /// A store that keeps everything in memory, and nothing longer than the process.
@@ -80,23 +81,63 @@ fn page<'a>(
 }
 
 impl Contents {
-    fn append(&mut self, append: Append) -> Result<u64, StoreError> {
+    /// Stores everything, or says what is in the way.
+    fn write_all(&mut self, writes: Vec<Write>) -> Result<u64, StoreError> {
+        for write in &writes {
+            self.check(write)?;
+        }
+        let numbers = writes.into_iter().map(|write| self.apply(write));
+        Ok(numbers.reduce(|first, _| first).unwrap_or(0))
+    }
+
+    fn write(&mut self, write: Write) -> Result<u64, StoreError> {
+        self.check(&write)?;
+        Ok(self.apply(write))
+    }
+
+    /// Stores what has been checked.
+    fn apply(&mut self, write: Write) -> u64 {
+        match write {
+            Write::Append(append) => {
+                self.extend(append.entity.key(), append.events, append.snapshot)
+            }
+            Write::Put(put) => self.put(put),
+            Write::Extend(Extend { entity, events }) => self.extend(entity.key(), events, None),
+        }
+    }
+
+    fn check(&self, write: &Write) -> Result<(), StoreError> {
         if self.closed {
             return Err(StoreError::Closed);
         }
-        let key = append.entity.key();
-        let history = self.entities.entry(key.clone()).or_default();
-        let actual = history.events.len() as u64;
-        if actual != append.after {
-            return Err(StoreError::Conflict {
-                entity: key.clone(),
-                expected: append.after,
-                actual,
-            });
+        let key = write.entity().key();
+        let history = self.entities.get(key);
+        let (expected, actual) = match write {
+            Write::Append(append) => (
+                append.after,
+                history.map_or(0, |history| history.events.len() as u64),
+            ),
+            Write::Put(put) => (
+                put.after,
+                history.map_or(0, |history| history.value.revision),
+            ),
+            Write::Extend(_) => return Ok(()),
+        };
+        if expected == actual {
+            return Ok(());
         }
-        let (mut sequence, time) = (actual, SystemTime::now());
-        let snapshot = append.snapshot.filter(|_| !append.events.is_empty());
-        for payload in append.events {
+        Err(StoreError::Conflict {
+            entity: key.clone(),
+            expected,
+            actual,
+        })
+    }
+
+    fn extend(&mut self, key: &EntityKey, events: Vec<Any>, snapshot: Option<Any>) -> u64 {
+        let history = self.entities.entry(key.clone()).or_default();
+        let (mut sequence, time) = (history.events.len() as u64, SystemTime::now());
+        let snapshot = snapshot.filter(|_| !events.is_empty());
+        for payload in events {
             sequence += 1;
             history.events.push(self.journal.len());
             let position = self.journal.len() as u64 + 1;
@@ -111,38 +152,66 @@ impl Contents {
         if let Some(payload) = snapshot {
             history.snapshot = Some(StoredSnapshot { sequence, payload });
         }
-        Ok(sequence)
+        sequence
     }
 
-    fn put(&mut self, put: Put) -> Result<u64, StoreError> {
-        if self.closed {
-            return Err(StoreError::Closed);
-        }
-        let key = put.entity.key();
-        let value = &mut self.entities.entry(key.clone()).or_default().value;
-        if value.revision != put.after {
-            return Err(StoreError::Conflict {
-                entity: key.clone(),
-                expected: put.after,
-                actual: value.revision,
-            });
-        }
-        value.revision += 1;
-        value.payload = put.value;
-        Ok(value.revision)
+    fn put(&mut self, put: Put) -> u64 {
+        let history = self.entities.entry(put.entity.key().clone()).or_default();
+        history.value.revision += 1;
+        history.value.payload = put.value;
+        history.value.revision
+    }
+
+    fn values(&self, persistence_id: &str, after: &str, limit: usize) -> Vec<EntityValue> {
+        let mut found: Vec<_> = self
+            .entities
+            .iter()
+            .filter(|(key, _)| *key.persistence_id == *persistence_id && *key.entity_id > *after)
+            .filter_map(|(key, history)| {
+                Some(EntityValue {
+                    entity: key.clone(),
+                    revision: history.value.revision,
+                    payload: history.value.payload.clone()?,
+                })
+            })
+            .collect();
+        found.sort_unstable_by(|a, b| a.entity.entity_id.cmp(&b.entity.entity_id));
+        let mut bytes = 0;
+        let has_room = |value: &EntityValue| {
+            let has_room = bytes < PAGE_BYTES;
+            bytes += value.payload.value.len();
+            has_room
+        };
+        found.into_iter().take(limit).take_while(has_room).collect()
     }
 }
 
 impl Store for MemoryStore {
     fn append(&self, append: Append) -> Commit {
         let mut contents = self.contents();
-        let result = contents.append(append);
+        let result = contents.write(Write::Append(append));
         self.grown.send_replace(contents.journal.len() as u64);
         Commit::ready(result)
     }
 
     fn put(&self, put: Put) -> Commit {
-        Commit::ready(self.contents().put(put))
+        Commit::ready(self.contents().write(Write::Put(put)))
+    }
+
+    fn write(&self, writes: Vec<Write>) -> Commit {
+        let mut contents = self.contents();
+        let result = contents.write_all(writes);
+        self.grown.send_replace(contents.journal.len() as u64);
+        Commit::ready(result)
+    }
+
+    fn values(
+        &self,
+        persistence_id: &Arc<str>,
+        after: &str,
+        limit: usize,
+    ) -> BoxFuture<'static, Result<Vec<EntityValue>, StoreError>> {
+        self.read(|contents| contents.values(persistence_id, after, limit))
     }
 
     fn value(

@@ -39,9 +39,10 @@ use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::watch;
 
 use super::{
-    Append, Commit, EntityRef, JournalEntry, OpenError, Put, Store, StoreError, StoredEvent,
-    StoredSnapshot, StoredValue,
+    Append, Commit, EntityRef, EntityValue, JournalEntry, OpenError, Put, Store, StoreError,
+    StoredEvent, StoredSnapshot, StoredValue,
 };
+use crate::store;
 use reader::Reader;
 use write::Write;
 use writer::Writer;
@@ -94,6 +95,23 @@ impl Store for SqliteStore {
 
     fn put(&self, put: Put) -> Commit {
         self.writer.write(Write::Put(put))
+    }
+
+    fn write(&self, writes: Vec<store::Write>) -> Commit {
+        self.writer.write(Write::Together(writes))
+    }
+
+    fn values(
+        &self,
+        persistence_id: &Arc<str>,
+        after: &str,
+        limit: usize,
+    ) -> BoxFuture<'static, Result<Vec<EntityValue>, StoreError>> {
+        let (persistence_id, after) = (Arc::clone(persistence_id), after.to_owned());
+        Reader::run(&self.reader, move |connection| {
+            connection.values(&persistence_id, &after, limit)
+        })
+        .boxed()
     }
 
     fn value(

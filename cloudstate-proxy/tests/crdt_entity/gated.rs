@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use cloudstate_proxy::store::{
-    Append, Commit, EntityRef, JournalEntry, MemoryStore, Put, Store, StoreError, StoredEvent,
-    StoredSnapshot, StoredValue,
+    Append, Commit, EntityRef, EntityValue, JournalEntry, MemoryStore, Put, Store, StoreError,
+    StoredEvent, StoredSnapshot, StoredValue, Write,
 };
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -79,6 +79,19 @@ impl Store for GatedStore {
         let inner = Arc::clone(&self.inner);
         let _ = self.writes.send(PendingWrite { put, done, inner });
         Commit::waiting(outcome)
+    }
+
+    fn write(&self, writes: Vec<Write>) -> Commit {
+        self.inner.write(writes)
+    }
+
+    fn values(
+        &self,
+        persistence_id: &Arc<str>,
+        after: &str,
+        limit: usize,
+    ) -> BoxFuture<'static, Result<Vec<EntityValue>, StoreError>> {
+        self.inner.values(persistence_id, after, limit)
     }
 
     fn value(

@@ -6,8 +6,8 @@ use std::sync::{
 };
 
 use cloudstate_proxy::store::{
-    Append, Commit, EntityRef, JournalEntry, MemoryStore, Put, Store, StoreError, StoredEvent,
-    StoredSnapshot, StoredValue,
+    Append, Commit, EntityRef, EntityValue, JournalEntry, MemoryStore, Put, Store, StoreError,
+    StoredEvent, StoredSnapshot, StoredValue, Write,
 };
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::{oneshot, watch};
@@ -77,6 +77,19 @@ impl Store for Unreliable {
 
     fn put(&self, put: Put) -> Commit {
         self.write(|inner| inner.put(put))
+    }
+
+    fn write(&self, writes: Vec<Write>) -> Commit {
+        self.write(|inner| inner.write(writes))
+    }
+
+    fn values(
+        &self,
+        persistence_id: &Arc<str>,
+        after: &str,
+        limit: usize,
+    ) -> BoxFuture<'static, Result<Vec<EntityValue>, StoreError>> {
+        self.inner.values(persistence_id, after, limit)
     }
 
     fn value(

@@ -13,9 +13,10 @@ use tonic::Code;
 
 use super::{DurableHost, End, Heard, Kind, Loaded, Reply, ending::Ending, unanswered::Unanswered};
 use crate::{
-    call::{CallError, Outcome},
+    call::{Call, CallError, Outcome},
     entity::{Envelope, Inbox},
-    store::EntityRef,
+    store::{Commit, EntityRef, Store, Write},
+    topics::{Message, Origin},
     user_function::{Connection, UserFunctionError},
 };
 
@@ -219,14 +220,15 @@ impl<'a, K: Kind> Activation<'a, K> {
             );
             return restart.then_some(Ending::Restart);
         }
-        let store = &*self.host.store;
-        let commit = match self.kind.store(store, self.entity, reply.changes) {
-            Ok(commit) => commit,
+        let change = match self.kind.write(self.entity, reply.changes) {
+            Ok(change) => change,
             Err(problem) => {
                 self.running = Some(running);
                 return Some(Ending::Defect(problem.into()));
             }
         };
+        let publication = self.publication(&running.envelope.call, reply.action.as_ref());
+        let commit = store(&*self.host.store, change, publication);
         let outcome = Outcome {
             action: reply.action,
             effects: reply.effects,
@@ -235,6 +237,18 @@ impl<'a, K: Kind> Activation<'a, K> {
         self.unanswered
             .push(commit, running.envelope.respond, Ok(outcome));
         None
+    }
+
+    /// What a reply publishes, where its method's replies are.
+    fn publication(&self, call: &Call, action: Option<&Action>) -> Option<Write> {
+        let (topic, Action::Reply(reply)) = (call.topic.as_ref()?, action?) else {
+            return None;
+        };
+        let origin = Origin {
+            service: &call.method.service_name,
+            entity_id: Some(&self.entity.key().entity_id),
+        };
+        Some(topic.publication(&Message::of_reply(reply, origin)?))
     }
 
     /// A failure outside a reply: the stream is of no use any more.
@@ -276,5 +290,15 @@ impl<'a, K: Kind> Activation<'a, K> {
             Some(_) => self.timed_out(),
             None => Ending::Idle,
         })
+    }
+}
+
+/// Hands what belongs together to the store.
+fn store(store: &dyn Store, change: Option<Write>, publication: Option<Write>) -> Option<Commit> {
+    match (change, publication) {
+        (None, None) => None,
+        (Some(Write::Append(append)), None) => Some(store.append(append)),
+        (Some(Write::Put(put)), None) => Some(store.put(put)),
+        (change, publication) => Some(store.write(change.into_iter().chain(publication).collect())),
     }
 }

@@ -8,7 +8,7 @@ use cloudstate_protocol::Any;
 use futures_util::future::join_all;
 
 use super::{Subject, append, entity, event, payload};
-use crate::store::{EntityRef, Put, Store, StoreError, StoredValue};
+use crate::store::{EntityKey, EntityRef, Put, Store, StoreError, StoredValue};
 
 /// The last change is what is read, and each change is a revision, deleting included.
 pub async fn revisions(store: &dyn Store) {
@@ -56,6 +56,47 @@ pub async fn conflicts(store: &dyn Store) {
             let refused = store.put(put(&entity, revision, Some("x"))).await;
             assert!(matches!(refused, Err(StoreError::Conflict { .. })));
         }
+    }
+}
+
+/// The values of one persistence id can be listed, page by page, in the order of their ids.
+pub async fn listed(store: &dyn Store) {
+    let ids = ["a", "a|b", "b", "ab", "Z", "é"];
+    for id in ids {
+        store.put(put(&entity(id), 0, Some(id))).await.unwrap();
+    }
+    let deleted = entity("aa");
+    store.put(put(&deleted, 0, Some("x"))).await.unwrap();
+    store.put(put(&deleted, 1, None)).await.unwrap();
+    store
+        .append(append(&entity("ac"), 0, &["e"]))
+        .await
+        .unwrap();
+    let elsewhere = Arc::new(EntityRef::new(EntityKey {
+        persistence_id: "conformance-not".into(),
+        entity_id: "ad".into(),
+    }));
+    store.put(put(&elsewhere, 0, Some("x"))).await.unwrap();
+    let persistence_id: Arc<str> = "conformance".into();
+    for limit in [1, 2, 100] {
+        let (mut found, mut after) = (Vec::new(), String::new());
+        loop {
+            let page = store.values(&persistence_id, &after, limit).await.unwrap();
+            assert!(page.len() <= limit);
+            let Some(last) = page.last() else { break };
+            after = last.entity.entity_id.to_string();
+            for value in page {
+                assert_eq!(
+                    (&*value.entity.persistence_id, value.revision),
+                    ("conformance", 1)
+                );
+                assert_eq!(value.payload, payload(&value.entity.entity_id));
+                found.push(value.entity.entity_id.to_string());
+            }
+        }
+        let mut expected = ids;
+        expected.sort_unstable();
+        assert_eq!(found, expected);
     }
 }
 

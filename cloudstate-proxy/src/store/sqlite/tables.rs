@@ -7,7 +7,7 @@ use cloudstate_protocol::Any;
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use super::{mark::Extent, queue::Answer, record};
-use crate::store::{Append, EntityKey, EntityRef, Put, StoreError};
+use crate::store::{Append, EntityKey, EntityRef, Extend, Put, StoreError, Write};
 
 /// Entities whose last sequence number is remembered, and those whose revision is.
 const REMEMBERED: usize = 100_000;
@@ -62,26 +62,103 @@ impl Tables<'_> {
                 actual,
             }));
         }
-        if append.events.is_empty() {
-            return Ok(Ok(actual));
+        let snapshot = append.snapshot.as_ref();
+        self.events(
+            &append.entity,
+            known,
+            actual,
+            &append.events,
+            snapshot,
+            numbers,
+        )
+        .map(Ok)
+    }
+
+    /// Stores events behind those that are there; otherwise like [`append`](Self::append).
+    fn extend(
+        &mut self,
+        extend: &Extend,
+        numbers: &mut Vec<(Arc<EntityRef>, i64)>,
+    ) -> rusqlite::Result<u64> {
+        let known = match extend.entity.number() {
+            Some(number) => Some(number),
+            None => self.find(&extend.entity)?,
+        };
+        let actual = match known {
+            Some(number) => self.sequence(number)?,
+            None => 0,
+        };
+        self.events(&extend.entity, known, actual, &extend.events, None, numbers)
+    }
+
+    /// Stores several changes, or says what the first conflict is; then nothing of them is stored. Otherwise like
+    /// [`append`](Self::append).
+    pub(super) fn together(
+        &mut self,
+        writes: &[Write],
+        numbers: &mut Vec<(Arc<EntityRef>, i64)>,
+    ) -> rusqlite::Result<Answer> {
+        let (stored, known) = (*self.stored, numbers.len());
+        self.run("SAVEPOINT together")?;
+        let mut first = None;
+        for write in writes {
+            let answer = match write {
+                Write::Append(append) => self.append(append, numbers)?,
+                Write::Put(put) => self.put(put, numbers)?,
+                Write::Extend(extend) => Ok(self.extend(extend, numbers)?),
+            };
+            match answer {
+                Ok(number) => first = first.or(Some(number)),
+                Err(conflict) => {
+                    self.run("ROLLBACK TO together")?;
+                    self.run("RELEASE together")?;
+                    *self.stored = stored;
+                    numbers.truncate(known);
+                    // What was learnt from the first ones went with them.
+                    self.remembered.forget();
+                    return Ok(Err(conflict));
+                }
+            }
+        }
+        self.run("RELEASE together")?;
+        Ok(Ok(first.unwrap_or(0)))
+    }
+
+    fn run(&self, statement: &str) -> rusqlite::Result<()> {
+        self.transaction.prepare_cached(statement)?.execute([])?;
+        Ok(())
+    }
+
+    /// Stores events behind the one of sequence number `last`, and gives the sequence number of the last of them.
+    fn events(
+        &mut self,
+        entity: &Arc<EntityRef>,
+        known: Option<i64>,
+        last: u64,
+        events: &[Any],
+        snapshot: Option<&Any>,
+        numbers: &mut Vec<(Arc<EntityRef>, i64)>,
+    ) -> rusqlite::Result<u64> {
+        if events.is_empty() {
+            return Ok(last);
         }
         let number = match known {
             Some(number) => number,
-            None => self.insert(&append.entity)?,
+            None => self.insert(entity)?,
         };
-        if append.entity.number().is_none() {
-            numbers.push((Arc::clone(&append.entity), number));
+        if entity.number().is_none() {
+            numbers.push((Arc::clone(entity), number));
         }
-        let mut sequence = actual;
-        for event in &append.events {
+        let mut sequence = last;
+        for event in events {
             sequence += 1;
-            self.event(number, append.entity.key(), sequence, event)?;
+            self.event(number, entity.key(), sequence, event)?;
         }
-        if let Some(snapshot) = &append.snapshot {
-            self.snapshot(number, append.entity.key(), sequence, snapshot)?;
+        if let Some(snapshot) = snapshot {
+            self.snapshot(number, entity.key(), sequence, snapshot)?;
         }
         remember(&mut self.remembered.sequences, number, sequence);
-        Ok(Ok(sequence))
+        Ok(sequence)
     }
 
     /// Stores a change of a value, or says what it conflicts with; otherwise like [`append`](Self::append).

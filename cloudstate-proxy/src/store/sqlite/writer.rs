@@ -178,8 +178,7 @@ impl Journal {
             if self.suspects.len() >= SUSPECTS {
                 self.suspects.clear();
             }
-            let key = group[index].write.entity().key();
-            self.suspects.insert(key.clone());
+            self.suspects.extend(key_of(&group[index]).cloned());
             return Ok(());
         }
         if let [Pending { write, .. }] = &mut **group
@@ -187,7 +186,10 @@ impl Journal {
             && write.take_snapshot().is_some()
         {
             // Perhaps it is only the snapshot that has no place; it can be done without.
-            tracing::warn!(%error, entity = %write.entity().key(), "events are stored without their snapshot");
+            let entity = write
+                .entity()
+                .map(|entity| tracing::field::display(entity.key()));
+            tracing::warn!(%error, entity, "events are stored without their snapshot");
             return self.commit_once(group);
         }
         let failure = store_error(&self.file, &error);
@@ -224,7 +226,7 @@ impl Journal {
 
     fn goes_alone(&self, pending: &Pending) -> bool {
         // Nearly always nobody does, and there is nothing to hash.
-        !self.suspects.is_empty() && self.suspects.contains(pending.write.entity().key())
+        !self.suspects.is_empty() && key_of(pending).is_some_and(|key| self.suspects.contains(key))
     }
 
     fn store(&mut self, group: &[Pending]) -> Result<Group, Failed> {
@@ -241,6 +243,7 @@ impl Journal {
             let answer = match &pending.write {
                 Write::Append(append) => tables.append(append, &mut done.numbers),
                 Write::Put(put) => tables.put(put, &mut done.numbers),
+                Write::Together(writes) => tables.together(writes, &mut done.numbers),
             };
             done.answers.push(answer.map_err(|error| Failed {
                 culprit: concerns_one(&error).then_some(index),
@@ -265,6 +268,10 @@ impl Journal {
             tracing::warn!(%error, "the write-ahead log stays as it is; it will be used at the next start");
         }
     }
+}
+
+fn key_of(pending: &Pending) -> Option<&EntityKey> {
+    pending.write.entity().map(EntityRef::key)
 }
 
 /// Whether the others of a group may succeed without the one that caused it.

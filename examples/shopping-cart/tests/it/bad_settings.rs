@@ -88,6 +88,11 @@ const SHARED: &[(&str, &str, &[&str])] = &[
         &["openapi.json", "/openapi.json?a", "on", ""],
     ),
     (
+        "--eventing-attempts",
+        "CLOUDSTATE_EVENTING_ATTEMPTS",
+        &["-1", "forever", ""],
+    ),
+    (
         "--store",
         "CLOUDSTATE_STORE",
         &["postgres://db/carts", "nats://broker", "file:", ""],

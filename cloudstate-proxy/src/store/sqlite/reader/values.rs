@@ -1,11 +1,15 @@
 //! Reading values.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use cloudstate_protocol::Any;
 use rusqlite::OptionalExtension;
 
 use super::ReadConnection;
-use crate::store::{EntityRef, StoreError, StoredValue, sqlite::record};
+use crate::store::{
+    EntityKey, EntityRef, EntityValue, PAGE_BYTES, StoreError, StoredValue, sqlite::record,
+};
 
 impl ReadConnection {
     pub(in crate::store::sqlite) fn value(
@@ -63,6 +67,50 @@ impl ReadConnection {
             revision,
             payload: type_url.map(|type_url| Any { type_url, value }),
         })
+    }
+
+    pub(in crate::store::sqlite) fn values(
+        &mut self,
+        persistence_id: &Arc<str>,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<EntityValue>, StoreError> {
+        let read = || -> rusqlite::Result<Vec<(i64, String)>> {
+            self.connection
+                .prepare_cached(
+                    "SELECT entity.id, entity.entity_id FROM entity JOIN value ON value.entity = entity.id
+                     WHERE entity.persistence_id = ?1 AND entity.entity_id > ?2 AND value.type IS NOT NULL
+                     ORDER BY entity.entity_id LIMIT ?3",
+                )?
+                .query_map((&**persistence_id, after, limit as u64), |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })?
+                .collect()
+        };
+        let found = read().map_err(|error| self.failed(&error))?;
+        let (mut values, mut bytes) = (Vec::with_capacity(found.len()), 0);
+        for (number, entity_id) in found {
+            if bytes >= PAGE_BYTES {
+                break;
+            }
+            let key = EntityKey {
+                persistence_id: Arc::clone(persistence_id),
+                entity_id: entity_id.into(),
+            };
+            let entity = EntityRef::new(key.clone());
+            entity.remember(number);
+            let StoredValue { revision, payload } = self.value(&entity)?;
+            // It may have been deleted meanwhile.
+            if let Some(payload) = payload {
+                bytes += payload.value.len();
+                values.push(EntityValue {
+                    entity: key,
+                    revision,
+                    payload,
+                });
+            }
+        }
+        Ok(values)
     }
 
     pub(super) fn has_value(&self, number: i64) -> Result<bool, StoreError> {
