@@ -27,6 +27,16 @@ const PYTHON: Language = Language {
     usual: true,
 };
 
+/// Fetching and compiling what it depends on takes minutes, once.
+const GO: Language = Language {
+    name: "go",
+    probe: "go version",
+    fetch: "go mod download",
+    build: "go generate . && go build -buildvcs=false -o tck-models .",
+    start: "exec ./tck-models",
+    usual: false,
+};
+
 /// What a service passes that has all models but those of CRDTs, alone and behind the sidecar: 74 + 24 cases of the TCK,
 /// and 45 + 9 that are extended.
 const PASSED: u64 = 98 + 54;
@@ -60,4 +70,9 @@ fn a_service_in_node_passes() {
 #[test]
 fn a_service_in_python_passes() {
     passes(&PYTHON);
+}
+
+#[test]
+fn a_service_in_go_passes() {
+    passes(&GO);
 }

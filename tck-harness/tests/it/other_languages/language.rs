@@ -13,7 +13,7 @@ use std::{
 const REQUIRE: &str = "CLOUDSTATE_TCK_REQUIRE";
 
 /// What builds leave beside the sources of somebody who has tried a service there.
-const BUILT: [&str; 7] = [
+const BUILT: [&str; 8] = [
     "__pycache__",
     ".venv",
     "generated",
@@ -21,6 +21,7 @@ const BUILT: [&str; 7] = [
     "packages",
     "services.binpb",
     "target",
+    "tck-models",
 ];
 
 /// A language, and shell commands that are run in the directory of its service.
