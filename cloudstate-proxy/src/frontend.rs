@@ -26,7 +26,7 @@ use tonic::body::Body;
 use crate::{
     call::CallError,
     router::Router,
-    settings::{OpenApiPath, Settings},
+    settings::{Compression, OpenApiPath, Settings},
 };
 use builtin::Builtin;
 use cors::Cors;
@@ -55,6 +55,7 @@ pub(crate) struct Frontend {
     /// How long server-sent events may be silent.
     sse_keep_alive: Duration,
     openapi: OpenApiPath,
+    compression: Compression,
 }
 
 impl Frontend {
@@ -74,6 +75,7 @@ impl Frontend {
             stream_head_wait: settings.web.stream_head_wait,
             sse_keep_alive: settings.web.sse_keep_alive,
             openapi: settings.web.openapi.clone(),
+            compression: settings.web.compression,
         }
     }
 

@@ -27,4 +27,4 @@ mod welcome;
 pub mod wire;
 
 pub use proxy::{Proxy, StartError};
-pub use settings::{OpenApiPath, Origins, Settings, WebSettings};
+pub use settings::{Compression, OpenApiPath, Origins, Settings, WebSettings};

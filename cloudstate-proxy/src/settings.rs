@@ -11,7 +11,7 @@ use cloudstate_process::value;
 use crate::store::StoreLocation;
 
 pub use origins::Origins;
-pub use web::{OpenApiPath, WebSettings};
+pub use web::{Compression, OpenApiPath, WebSettings};
 
 /// The settings that an embedded proxy and the sidecar share.
 #[derive(Args, Clone, Debug)]

@@ -7,6 +7,8 @@
 
 #[path = "actions/client.rs"]
 mod client;
+#[path = "actions/compression.rs"]
+mod compression;
 #[path = "actions/cors.rs"]
 mod cors;
 #[path = "actions/function.rs"]

@@ -99,6 +99,11 @@ const BAD: &[(&str, &str, &[&str])] = &[
         &["0s", "never"],
     ),
     (
+        "CLOUDSTATE_COMPRESSION",
+        "--compression",
+        &["zip", "Gzip", ""],
+    ),
+    (
         "CLOUDSTATE_OPENAPI",
         "--openapi",
         &["openapi.json", "/openapi.json?a", "on", ""],

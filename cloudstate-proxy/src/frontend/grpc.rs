@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use tonic::{
     Code, Status, Streaming,
     body::Body,
+    codec::CompressionEncoding,
     server::{Grpc, StreamingService},
 };
 use tonic_web::GrpcWebLayer;
@@ -23,6 +24,7 @@ use super::{Frontend, InProgress, builtin::Builtin, metadata};
 use crate::{
     call::{Call, CallError, StreamedCall},
     catalog::{Method, Shape},
+    settings::Compression,
 };
 use codec::BytesCodec;
 use response::{LateMetadata, Responding, Responses};
@@ -53,10 +55,13 @@ where
         in_progress: Some(in_progress),
     };
     // One shape for every kind of call: the streaming one holds the others.
-    let response = Grpc::new(BytesCodec)
+    let mut grpc = Grpc::new(BytesCodec)
         .apply_max_message_size_config(Some(frontend.max_message_size), None)
-        .streaming(service, request)
-        .await;
+        .accept_compressed(CompressionEncoding::Gzip);
+    if frontend.compression == Compression::Gzip {
+        grpc = grpc.send_compressed(CompressionEncoding::Gzip);
+    }
+    let response = grpc.streaming(service, request).await;
     LateMetadata::follow(response)
 }
 

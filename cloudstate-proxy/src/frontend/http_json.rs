@@ -1,5 +1,6 @@
 //! HTTP/JSON by `google.api.http`, and the answers to health probes.
 
+mod encoding;
 mod error;
 mod streaming;
 
@@ -68,7 +69,10 @@ pub(super) async fn answer(
         {
             let document = frontend.router.catalog().openapi().clone();
             let json = HeaderValue::from_static("application/json");
-            respond(StatusCode::OK, json, document)
+            let mut response = respond(StatusCode::OK, json, Bytes::new());
+            let compression = frontend.compression;
+            encoding::encode(&parts.headers, compression, &mut response, document).await;
+            response
         }
         Routed::WrongVerb { allowed } => {
             let names: Vec<&str> = allowed.iter().map(http::Method::as_str).collect();
@@ -112,6 +116,7 @@ async fn call(
         return Err(CallError::new(Code::Unimplemented, text).into());
     }
     let body = read(body, frontend.max_message_size).await?;
+    let body = encoding::decode(&parts.headers, body, frontend.max_message_size).await?;
     let content_type = parts
         .headers
         .get(CONTENT_TYPE)
@@ -140,8 +145,15 @@ async fn call(
         CallError::new(Code::Internal, "the user function answered with no message")
     })?;
     let rendered = render(&found.renderer(), &answer.payload)?;
-    let mut response = Response::new(full(rendered.body));
+    let mut response = Response::new(Body::empty());
     set_headers(&mut response, rendered.content_type, answer.metadata);
+    encoding::encode(
+        &parts.headers,
+        frontend.compression,
+        &mut response,
+        rendered.body,
+    )
+    .await;
     Ok(response)
 }
 

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 pub(super) fn from_headers(headers: &HeaderMap) -> Metadata {
     let entries = headers
         .iter()
-        .filter(|(name, _)| !is_transport(name.as_str()))
+        .filter(|(name, _)| !is_transport(name.as_str()) && !is_undone(name.as_str()))
         .filter_map(|(name, value)| {
             let value = if name.as_str().ends_with("-bin") {
                 let text = value.as_bytes().trim_ascii_end();
@@ -58,6 +58,11 @@ pub(super) fn into_headers(metadata: Metadata, headers: &mut HeaderMap) {
             }
         }
     }
+}
+
+/// Headers of a request about what is no longer so: its body has been decompressed.
+fn is_undone(name: &str) -> bool {
+    matches!(name, "accept-encoding" | "content-encoding")
 }
 
 /// Headers by which HTTP and gRPC work, and which say nothing to an application.

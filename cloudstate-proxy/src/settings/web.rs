@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use cloudstate_process::value;
 use http::uri::PathAndQuery;
 
@@ -78,6 +78,27 @@ pub struct WebSettings {
         help_heading = "Web"
     )]
     pub openapi: OpenApiPath,
+
+    /// How responses are compressed for clients that accept it: every gRPC message, and larger bodies of HTTP/JSON.
+    /// Requests may be compressed by gzip in any case.
+    #[arg(
+        long,
+        env = "CLOUDSTATE_COMPRESSION",
+        value_enum,
+        default_value_t,
+        help_heading = "Web"
+    )]
+    pub compression: Compression,
+}
+
+/// How responses are compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Compression {
+    /// Not at all: they leave as they are, without a copy.
+    #[default]
+    None,
+    /// By gzip.
+    Gzip,
 }
 
 /// Where the OpenAPI document is, if anywhere.

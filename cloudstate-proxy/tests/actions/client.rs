@@ -17,6 +17,7 @@ use tokio::{
 use tonic::{
     IntoRequest, IntoStreamingRequest, Request, Response, Status, Streaming,
     client::Grpc,
+    codec::CompressionEncoding,
     transport::{Channel, Endpoint},
 };
 use tonic_prost::ProstCodec;
@@ -51,7 +52,11 @@ pub(crate) struct Bench {
 
 /// A gRPC client of `test.shapes.Shapes`.
 #[derive(Clone)]
-pub(crate) struct Client(Channel);
+pub(crate) struct Client {
+    channel: Channel,
+    /// How requests are compressed, and responses may be.
+    compression: Option<CompressionEncoding>,
+}
 
 impl Bench {
     /// The user function is in the process of the proxy.
@@ -93,7 +98,10 @@ impl Bench {
         let channel = Endpoint::from_shared(address).unwrap().connect_lazy();
         Self {
             proxy,
-            client: Client(channel),
+            client: Client {
+                channel,
+                compression: None,
+            },
             function,
             seen,
         }
@@ -101,14 +109,20 @@ impl Bench {
 
     /// Everything that an HTTP/1.1 request is answered with.
     pub(crate) async fn http(&self, head: &str, body: &str) -> String {
+        let answer = self.http_bytes(head, body.as_bytes()).await;
+        String::from_utf8(answer).unwrap()
+    }
+
+    pub(crate) async fn http_bytes(&self, head: &str, body: &[u8]) -> Vec<u8> {
         let mut connection = TcpStream::connect(self.proxy.address()).await.unwrap();
-        let request = format!(
-            "{head}\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        let head = format!(
+            "{head}\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
             body.len()
         );
-        connection.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer).await.unwrap();
+        let request = [head.as_bytes(), body].concat();
+        connection.write_all(&request).await.unwrap();
+        let mut answer = Vec::new();
+        connection.read_to_end(&mut answer).await.unwrap();
         answer
     }
 
@@ -149,8 +163,19 @@ impl Bench {
 }
 
 impl Client {
+    /// A client that compresses what it sends, and takes what is compressed.
+    pub(crate) fn compressed(&self) -> Self {
+        Self {
+            channel: self.channel.clone(),
+            compression: Some(CompressionEncoding::Gzip),
+        }
+    }
+
     async fn grpc(&self) -> Grpc<Channel> {
-        let mut grpc = Grpc::new(self.0.clone());
+        let mut grpc = Grpc::new(self.channel.clone());
+        if let Some(encoding) = self.compression {
+            grpc = grpc.send_compressed(encoding).accept_compressed(encoding);
+        }
         grpc.ready().await.unwrap();
         grpc
     }

@@ -76,8 +76,8 @@ fn checked(message: Bytes, method: &Method) -> Result<Bytes, Status> {
 
 fn explain(status: Status, limit: usize) -> Status {
     match status.code() {
-        // tonic's code for a message over the limit; gRPC's own libraries say RESOURCE_EXHAUSTED.
-        Code::OutOfRange => Status::resource_exhausted(format!(
+        // tonic's codes for a message over the limit, as it is and decompressed; gRPC's own libraries know only the latter.
+        Code::OutOfRange | Code::ResourceExhausted => Status::resource_exhausted(format!(
             "the message is larger than the {limit} bytes that CLOUDSTATE_MAX_MESSAGE_SIZE allows"
         )),
         _ => status,

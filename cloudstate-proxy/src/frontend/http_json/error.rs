@@ -1,6 +1,9 @@
 //! What a client reads when there is no answer.
 
-use http::{HeaderValue, Response, StatusCode, Version, header::CONNECTION};
+use http::{
+    HeaderValue, Response, StatusCode, Version,
+    header::{ACCEPT_ENCODING, CONNECTION},
+};
 use tonic::{Code, body::Body};
 
 use super::{respond, text};
@@ -9,6 +12,7 @@ use crate::call::CallError;
 pub(super) enum HttpError {
     Call(CallError),
     UnsupportedType(String),
+    UnsupportedEncoding(String),
     TooLarge { limit: usize, all_read: bool },
 }
 
@@ -32,6 +36,13 @@ impl HttpError {
                 Code::InvalidArgument,
                 &message,
             ),
+            Self::UnsupportedEncoding(message) => {
+                let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+                let mut response = error_body(status, Code::InvalidArgument, &message);
+                let gzip = HeaderValue::from_static("gzip");
+                response.headers_mut().insert(ACCEPT_ENCODING, gzip);
+                response
+            }
             Self::TooLarge { limit, all_read } => {
                 let mut response = error_body(
                     StatusCode::PAYLOAD_TOO_LARGE,

@@ -83,6 +83,11 @@ const SHARED: &[(&str, &str, &[&str])] = &[
         &["0s", "never"],
     ),
     (
+        "--compression",
+        "CLOUDSTATE_COMPRESSION",
+        &["zip", "Gzip", ""],
+    ),
+    (
         "--openapi",
         "CLOUDSTATE_OPENAPI",
         &["openapi.json", "/openapi.json?a", "on", ""],
