@@ -41,7 +41,8 @@ pub struct BadSetting {
 }
 
 impl BadSetting {
-    pub(crate) fn new(text: String) -> Self {
+    /// A complaint that begins with the name of the setting, in the form `HTTP_PORT (--http-port)`.
+    pub fn new(text: String) -> Self {
         Self { text }
     }
 }

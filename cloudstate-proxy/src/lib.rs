@@ -26,5 +26,8 @@ pub mod user_function;
 mod welcome;
 pub mod wire;
 
+pub use cloudstate_transport::{ClientAuth, Plaintext};
 pub use proxy::{Proxy, StartError};
-pub use settings::{Compression, OpenApiPath, Origins, Settings, WebSettings};
+pub use settings::{
+    Compression, HttpTls, OpenApiPath, Origins, Settings, UserFunctionTls, WebSettings,
+};

@@ -3,12 +3,17 @@
 use std::{error::Error, future::Future, net::Ipv6Addr, process::ExitCode, sync::Arc};
 
 use clap::Args;
-use cloudstate_process::{Program, until_stopped, value};
-use cloudstate_proxy::{Proxy, Settings, user_function::remote::RemoteUserFunction};
+use cloudstate_process::{BAD_SETTING, BadSetting, Program, until_stopped, value};
+use cloudstate_proxy::{
+    Proxy, Settings, StartError, UserFunctionTls, user_function::remote::RemoteUserFunction,
+};
 
 #[derive(Args, Debug)]
 // The sidecar stands beside a service that others call; an embedded proxy may be on somebody's desk.
-#[command(mut_arg("http_host", |host| host.default_value("0.0.0.0")))]
+#[command(
+    mut_arg("http_host", |host| host.default_value("0.0.0.0")),
+    mut_arg("plaintext", |plaintext| plaintext.default_value("warn")),
+)]
 struct Arguments {
     /// Host name or address of the user function.
     #[arg(
@@ -41,6 +46,9 @@ struct Arguments {
     entity_metadata: bool,
 
     #[command(flatten)]
+    user_function_tls: UserFunctionTls,
+
+    #[command(flatten)]
     settings: Settings,
 }
 
@@ -54,7 +62,7 @@ async fn main() -> ExitCode {
         Some(Ok(())) | None => ExitCode::SUCCESS,
         Some(Err(error)) => {
             eprintln!("error: {}", with_causes(&*error));
-            ExitCode::FAILURE
+            exit_code(&*error)
         }
     }
 }
@@ -79,6 +87,10 @@ fn program() -> Program {
                 "cloudstate-proxy --store memory --http-port 0",
                 "store nothing, and pick a free port",
             ),
+            example(
+                "cloudstate-proxy --http-tls-cert tls.crt --http-tls-key tls.key",
+                "serve clients over TLS; the files are read again when they change, and at SIGHUP",
+            ),
         ],
     }
 }
@@ -91,10 +103,18 @@ async fn run(
         user_function_host: host,
         user_function_port: port,
         entity_metadata,
+        user_function_tls,
         settings,
     } = arguments;
+    let connector = user_function_tls.connector(&host)?;
     let max_message_size = settings.max_message_size.get();
-    let user_function = RemoteUserFunction::new(&host, port, max_message_size, entity_metadata)?;
+    let user_function = RemoteUserFunction::with_connector(
+        &host,
+        port,
+        connector,
+        max_message_size,
+        entity_metadata,
+    )?;
     tracing::info!(%host, port, "looking for the user function");
     let proxy = tokio::select! {
         started = Proxy::start(Arc::new(user_function), &settings) => started?,
@@ -103,6 +123,15 @@ async fn run(
     proxy.announce();
     shutdown.await;
     Ok(proxy.stop().await?)
+}
+
+fn exit_code(error: &(dyn Error + 'static)) -> ExitCode {
+    let start_error = error.downcast_ref();
+    if error.is::<BadSetting>() || matches!(start_error, Some(StartError::Setting(_))) {
+        BAD_SETTING.into()
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn with_causes(error: &dyn Error) -> String {

@@ -2,6 +2,8 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
+use cloudstate_process::BadSetting;
+use cloudstate_transport::Acceptor;
 use tokio::task::{self, JoinError};
 
 use crate::{
@@ -35,17 +37,20 @@ impl Proxy {
     /// made earlier waits.
     ///
     /// # Errors
-    /// The port cannot be bound, the user function cannot be served, or the store cannot be opened.
+    /// The settings do not go together, the port cannot be bound, the user function cannot be served, or the store cannot be opened.
     pub async fn start(
         user_function: Arc<dyn UserFunction>,
         settings: &Settings,
     ) -> Result<Self, StartError> {
-        let listener = Listener::bind(settings)
-            .await
-            .map_err(|source| StartError::Bind {
-                address: SocketAddr::new(settings.http_host, settings.http_port),
-                source,
-            })?;
+        settings.check_exposure()?;
+        let acceptor = Acceptor::open(&settings.http_tls.files())?;
+        let listener =
+            Listener::bind(settings, acceptor)
+                .await
+                .map_err(|source| StartError::Bind {
+                    address: SocketAddr::new(settings.http_host, settings.http_port),
+                    source,
+                })?;
         let Discovered {
             catalog,
             name,
@@ -59,12 +64,7 @@ impl Proxy {
         let serving = listener.serve(Arc::clone(&entrance), settings);
         let dead_letters = Arc::new(DeadLetters::new(Arc::clone(&store)));
         let subscriptions = Subscriptions::start(&router, &store, &dead_letters, settings);
-        let welcome = welcome::text(
-            router.catalog(),
-            &name,
-            serving.address(),
-            &store.describe(),
-        );
+        let welcome = welcome::text(router.catalog(), &name, &serving.url(), &store.describe());
         let served = Served {
             router,
             subscriptions,
@@ -105,10 +105,8 @@ impl Proxy {
 
     /// Prints what [`welcome`](Self::welcome) says, and the line that programs wait for, on stdout.
     pub fn announce(&self) {
-        let (welcome, address) = (&self.welcome, self.address());
-        cloudstate_process::announce(format_args!(
-            "{welcome}cloudstate ready on http://{address}\n"
-        ));
+        let (welcome, url) = (&self.welcome, self.serving.url());
+        cloudstate_process::announce(format_args!("{welcome}cloudstate ready on {url}\n"));
     }
 
     /// Accepts nothing more, finishes what is in progress for as long as the drain timeout allows, and closes the store.
@@ -135,6 +133,9 @@ impl Proxy {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
+    /// Settings that do not go together, or a file of TLS that cannot be used. Nothing was bound.
+    #[error(transparent)]
+    Setting(#[from] BadSetting),
     /// The port is taken, or not ours to take.
     #[error("cannot serve on {address} (HTTP_HOST, HTTP_PORT)")]
     Bind {

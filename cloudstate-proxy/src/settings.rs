@@ -1,16 +1,21 @@
 //! Every setting of the proxy: a flag, an environment variable and a default for each.
 
+mod http_tls;
 mod origins;
+mod user_function_tls;
 mod web;
 
 use std::{net::IpAddr, num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args, Command, FromArgMatches, builder::Resettable};
-use cloudstate_process::value;
+use cloudstate_process::{BadSetting, value};
+use cloudstate_transport::{Listening, Plaintext};
 
 use crate::store::StoreLocation;
 
+pub use http_tls::HttpTls;
 pub use origins::Origins;
+pub use user_function_tls::UserFunctionTls;
 pub use web::{Compression, OpenApiPath, WebSettings};
 
 /// The settings that an embedded proxy and the sidecar share.
@@ -39,6 +44,20 @@ pub struct Settings {
         help_heading = "Serving"
     )]
     pub http_port: u16,
+
+    /// Certificates, by which clients are served over TLS.
+    #[command(flatten)]
+    pub http_tls: HttpTls,
+
+    /// What happens when a port that other machines may reach has no TLS.
+    #[arg(
+        long,
+        env = "CLOUDSTATE_PLAINTEXT",
+        value_enum,
+        default_value = "refuse",
+        help_heading = "TLS"
+    )]
+    pub plaintext: Plaintext,
 
     /// Largest request and response.
     #[arg(
@@ -192,6 +211,19 @@ impl Settings {
         let in_data =
             || StoreLocation::Directory(PathBuf::from("data").join(directory_name(service)));
         self.store.clone().unwrap_or_else(in_data)
+    }
+
+    /// Says whether clients may be served where these settings have it, as [`plaintext`](Self::plaintext) wants it.
+    pub(crate) fn check_exposure(&self) -> Result<(), BadSetting> {
+        if self.http_tls.is_set() {
+            return Ok(());
+        }
+        let clients = Listening {
+            what: "clients",
+            setting: "HTTP_HOST (--http-host)",
+            remedy: Some("HTTP_TLS_CERT and HTTP_TLS_KEY"),
+        };
+        clients.check([self.http_host], self.plaintext)
     }
 }
 

@@ -1,16 +1,16 @@
 //! What a person reads when the proxy is up.
 
-use std::{fmt::Write, net::SocketAddr};
+use std::fmt::Write;
 
 use prost_reflect::{Kind, MessageDescriptor, MethodDescriptor};
 
 use crate::catalog::Catalog;
 
 /// What is served, where, from which store, and a request to try.
-pub(crate) fn text(catalog: &Catalog, name: &str, address: SocketAddr, store: &str) -> String {
+pub(crate) fn text(catalog: &Catalog, name: &str, url: &str, store: &str) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
-    let _ = writeln!(text, "{name}: gRPC and HTTP/JSON on {address}, {store}");
+    let _ = writeln!(text, "{name}: gRPC and HTTP/JSON on {url}, {store}");
     for (index, service) in catalog.services.iter().enumerate() {
         let _ = writeln!(text, "\n  {}", service.name);
         for (method, rule) in catalog.transcoder.bindings() {
@@ -25,7 +25,7 @@ pub(crate) fn text(catalog: &Catalog, name: &str, address: SocketAddr, store: &s
             }
         }
     }
-    if let Some(request) = example(catalog, address) {
+    if let Some(request) = example(catalog, url) {
         let _ = writeln!(text, "\n  try: {request}");
     }
     text.push('\n');
@@ -33,7 +33,7 @@ pub(crate) fn text(catalog: &Catalog, name: &str, address: SocketAddr, store: &s
 }
 
 /// A `curl` line for the first method that takes a body.
-fn example(catalog: &Catalog, address: SocketAddr) -> Option<String> {
+fn example(catalog: &Catalog, url: &str) -> Option<String> {
     let (method, path) = catalog.transcoder.bindings().find_map(|(index, rule)| {
         let path = rule.strip_prefix("POST ")?;
         let streams = catalog.methods()[index].shape.streams_in();
@@ -42,7 +42,7 @@ fn example(catalog: &Catalog, address: SocketAddr) -> Option<String> {
     })?;
     let (path, filled) = fill(path);
     let body = sample(&method.input(), &filled);
-    Some(format!("curl -X POST http://{address}{path} -d '{body}'"))
+    Some(format!("curl -X POST {url}{path} -d '{body}'"))
 }
 
 fn descriptor(catalog: &Catalog, index: usize) -> Option<MethodDescriptor> {

@@ -113,6 +113,39 @@ const BAD: &[(&str, &str, &[&str])] = &[
         "--entity-metadata",
         &["perhaps"],
     ),
+    ("HTTP_TLS_CERT", "--http-tls-cert", &["nowhere.pem", ""]),
+    ("HTTP_TLS_KEY", "--http-tls-key", &["nowhere.pem", ""]),
+    (
+        "HTTP_TLS_CLIENT_CA",
+        "--http-tls-client-ca",
+        &["nowhere.pem", ""],
+    ),
+    (
+        "HTTP_TLS_CLIENT_AUTH",
+        "--http-tls-client-auth",
+        &["optional", "perhaps", ""],
+    ),
+    ("CLOUDSTATE_PLAINTEXT", "--plaintext", &["maybe", ""]),
+    (
+        "USER_FUNCTION_TLS_CA",
+        "--user-function-tls-ca",
+        &["nowhere.pem", ""],
+    ),
+    (
+        "USER_FUNCTION_TLS_CERT",
+        "--user-function-tls-cert",
+        &["nowhere.pem", ""],
+    ),
+    (
+        "USER_FUNCTION_TLS_KEY",
+        "--user-function-tls-key",
+        &["nowhere.pem", ""],
+    ),
+    (
+        "USER_FUNCTION_TLS_NAME",
+        "--user-function-tls-name",
+        &["carts", ""],
+    ),
 ];
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::{fmt, io};
 
+use cloudstate_process::BadSetting;
 use prost::DecodeError;
 
 /// What [`run`](crate::run) and the methods of [`Cloudstate`](crate::Cloudstate) return.
@@ -59,6 +60,8 @@ pub(crate) enum Kind {
         entity: &'static str,
         source_location: String,
     },
+    #[error(transparent)]
+    Setting(#[from] BadSetting),
     #[error("cannot listen on {host}:{port} (HOST, PORT)")]
     Bind {
         host: String,
@@ -73,6 +76,18 @@ pub(crate) enum Kind {
     #[cfg(feature = "embedded")]
     #[error("the store was not closed in good order")]
     Stop(#[source] cloudstate_proxy::store::StoreError),
+}
+
+impl Error {
+    /// The setting that is to blame, if nothing was bound because of one.
+    pub(crate) fn bad_setting(&self) -> Option<&BadSetting> {
+        match &self.0 {
+            Kind::Setting(setting) => Some(setting),
+            #[cfg(feature = "embedded")]
+            Kind::Start(cloudstate_proxy::StartError::Setting(setting)) => Some(setting),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Debug for Error {

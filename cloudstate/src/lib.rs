@@ -139,6 +139,7 @@ pub use cloudstate_macros::{
 };
 pub use cloudstate_process::shutdown_signal;
 pub use cloudstate_protocol::{self as protocol, Any};
+pub use cloudstate_transport::{ClientAuth, Plaintext};
 pub use codec::{DecodeError, Payload};
 pub use context::{Context, EventContext};
 pub use crdt_entity::WriteConsistency;
@@ -157,7 +158,7 @@ pub use registry::Cloudstate;
 pub use reply::{Forward, MaybeReply, Reply, SideEffect};
 pub use run::run;
 pub use service::{Rpc, Service};
-pub use settings::{Role, Settings};
+pub use settings::{ProtocolTls, Role, Settings};
 pub use streamed::{Next, Streamed};
 pub use user_function::UserFunction;
 

@@ -2,10 +2,11 @@
 
 use std::{future::Future, net::SocketAddr};
 
-use cloudstate_process::{Program, announce, until_stopped};
-use tokio::net::TcpListener;
+use cloudstate_process::{BAD_SETTING, Program, announce, until_stopped};
+use cloudstate_transport::{Acceptor, Listening};
+use tokio::net::{self, TcpListener};
 
-use crate::{Cloudstate, Result, Role, Settings, UserFunction, error::Kind, server};
+use crate::{Cloudstate, Error, Result, Role, Settings, UserFunction, error::Kind, server};
 
 /// Runs every annotated entity of this program as a service: `Cloudstate::registered().run()`.
 ///
@@ -26,7 +27,7 @@ impl Cloudstate {
     /// Runs the service as its flags and environment say, until SIGTERM or Ctrl-C; a second signal stops it at once.
     ///
     /// Logs to stderr what `RUST_LOG` selects (`info`), unless the program has set a `tracing` subscriber. Prints on
-    /// stdout what is served and, once requests are answered, `cloudstate ready on http://HOST:PORT`.
+    /// stdout what is served and, once requests are answered, `cloudstate ready on http://HOST:PORT`, or `https://` where it has certificates.
     ///
     /// This is made to be the whole of `main`. It **ends the process itself** in two cases, both before anything is
     /// opened: with exit code 0 behind the answer to `--help` or `--version`, and with 78 after it has named a setting
@@ -39,9 +40,14 @@ impl Cloudstate {
             Ok(settings) => settings,
             Err(code) => end(code),
         };
-        until_stopped(|signal| self.run_until(settings, signal))
+        let result = until_stopped(|signal| self.run_until(settings, signal))
             .await
-            .unwrap_or(Ok(()))
+            .unwrap_or(Ok(()));
+        if let Some(setting) = result.as_ref().err().and_then(Error::bad_setting) {
+            eprintln!("error: {setting}");
+            end(BAD_SETTING);
+        }
+        result
     }
 
     /// Runs the service until `shutdown` resolves, then stops it in order.
@@ -49,7 +55,7 @@ impl Cloudstate {
     /// Prints what [`run`](Self::run) prints, and leaves arguments, logging and exit codes to the caller.
     ///
     /// # Errors
-    /// What is registered does not fit together, a port cannot be bound, the store cannot be opened, or the service
+    /// What is registered does not fit together, or the settings do not, a port cannot be bound, the store cannot be opened, or the service
     /// cannot be stopped in good order.
     pub async fn run_until(
         self,
@@ -97,7 +103,7 @@ fn examples(name: &str) -> Vec<(String, String)> {
         ));
     }
     examples.push((
-        format!("CLOUDSTATE_ROLE=user-function HOST=0.0.0.0 {name}"),
+        format!("CLOUDSTATE_ROLE=user-function {name}"),
         "serve a Cloudstate proxy on port 8080".into(),
     ));
     examples
@@ -129,22 +135,44 @@ async fn run_user_function(
     shutdown: impl Future<Output = ()>,
 ) -> Result<()> {
     let Settings { host, port, .. } = settings;
-    let bound = async {
-        let listener = TcpListener::bind((host.as_str(), *port)).await?;
-        let address = listener.local_addr()?;
-        Ok((listener, address))
-    };
-    let (listener, address) = bound.await.map_err(|source| Kind::Bind {
+    let not_bound = |source| Kind::Bind {
         host: host.clone(),
         port: *port,
         source,
-    })?;
-    announce_user_function(&user_function, address);
-    server::serve(user_function, listener, settings.limits(), shutdown).await
+    };
+    let acceptor = Acceptor::open(&settings.protocol_tls.files()).map_err(Kind::Setting)?;
+    let addresses = net::lookup_host((host.as_str(), *port)).await;
+    let addresses: Vec<_> = addresses.map_err(not_bound)?.collect();
+    if !acceptor.is_encrypted() {
+        let proxies = Listening {
+            what: "proxies",
+            setting: "HOST (--host)",
+            remedy: Some("TLS_CERT and TLS_KEY"),
+        };
+        let addresses = addresses.iter().map(SocketAddr::ip);
+        proxies
+            .check(addresses, settings.plaintext())
+            .map_err(Kind::Setting)?;
+    }
+    let bound = async {
+        let listener = TcpListener::bind(&*addresses).await?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    };
+    let (listener, address) = bound.await.map_err(not_bound)?;
+    announce_user_function(&user_function, acceptor.scheme(), address);
+    server::serve(
+        user_function,
+        listener,
+        acceptor,
+        settings.limits(),
+        shutdown,
+    )
+    .await
 }
 
 /// The socket is bound: a proxy that connects from now on is served.
-fn announce_user_function(user_function: &UserFunction, address: SocketAddr) {
+fn announce_user_function(user_function: &UserFunction, scheme: &str, address: SocketAddr) {
     let mut text = String::from("Serving a Cloudstate proxy with\n");
     for entity in &user_function.spec().entities {
         text += &format!(
@@ -153,7 +181,7 @@ fn announce_user_function(user_function: &UserFunction, address: SocketAddr) {
         );
     }
     announce(format_args!(
-        "{text}cloudstate user function ready on http://{address}\n"
+        "{text}cloudstate user function ready on {scheme}://{address}\n"
     ));
 }
 

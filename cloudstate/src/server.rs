@@ -1,6 +1,7 @@
 //! The protocol server: offers a user function to a proxy in another process.
 
 mod action;
+mod connection;
 
 use std::{
     collections::VecDeque,
@@ -27,13 +28,11 @@ use cloudstate_protocol::cloudstate::{
         value_entity_server::{ValueEntity, ValueEntityServer},
     },
 };
+use cloudstate_transport::Acceptor;
 use futures_util::{Stream, StreamExt};
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
-use tonic::{
-    Request, Response, Status, Streaming,
-    transport::{Server, server::TcpIncoming},
-};
+use tonic::{Request, Response, Status, Streaming, transport::Server};
 
 use crate::{
     Result, UserFunction,
@@ -85,7 +84,8 @@ impl UserFunction {
         listener: TcpListener,
         shutdown: impl Future<Output = ()>,
     ) -> Result<()> {
-        serve(self, listener, Limits::default(), shutdown).await
+        let plaintext = Acceptor::plaintext();
+        serve(self, listener, plaintext, Limits::default(), shutdown).await
     }
 }
 
@@ -96,6 +96,7 @@ impl UserFunction {
 pub(crate) async fn serve(
     user_function: UserFunction,
     listener: TcpListener,
+    acceptor: Acceptor,
     limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) -> Result<()> {
@@ -124,7 +125,7 @@ pub(crate) async fn serve(
         .add_service(value_entity)
         .add_service(action)
         .serve_with_incoming_shutdown(
-            TcpIncoming::from(listener).with_nodelay(Some(true)),
+            connection::incoming(listener, acceptor),
             stop.clone().cancelled_owned(),
         );
     tokio::pin!(serving);

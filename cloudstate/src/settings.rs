@@ -1,11 +1,16 @@
 //! Every setting of a service: a flag, an environment variable and a default for each.
 
+mod protocol_tls;
+
 use std::num::NonZeroUsize;
 #[cfg(not(feature = "embedded"))]
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use cloudstate_process::value;
+use cloudstate_transport::Plaintext;
+
+pub use protocol_tls::ProtocolTls;
 
 use crate::server::Limits;
 
@@ -60,6 +65,21 @@ pub struct Settings {
     )]
     pub protocol_message_size: NonZeroUsize,
 
+    /// Certificates, by which a proxy is served over TLS.
+    #[command(flatten)]
+    pub protocol_tls: ProtocolTls,
+
+    /// What happens when a port that other machines may reach has no TLS.
+    #[cfg(not(feature = "embedded"))]
+    #[arg(
+        long,
+        env = "CLOUDSTATE_PLAINTEXT",
+        value_enum,
+        default_value = "refuse",
+        help_heading = "TLS"
+    )]
+    pub plaintext: Plaintext,
+
     /// The settings of the embedded proxy.
     #[cfg(feature = "embedded")]
     #[command(flatten)]
@@ -79,6 +99,14 @@ pub enum Role {
 }
 
 impl Settings {
+    pub(crate) fn plaintext(&self) -> Plaintext {
+        #[cfg(feature = "embedded")]
+        let plaintext = self.proxy.plaintext;
+        #[cfg(not(feature = "embedded"))]
+        let plaintext = self.plaintext;
+        plaintext
+    }
+
     pub(crate) fn limits(&self) -> Limits {
         #[cfg(feature = "embedded")]
         let drain = self.proxy.drain_timeout;

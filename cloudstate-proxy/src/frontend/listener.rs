@@ -2,6 +2,7 @@
 
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
+use cloudstate_transport::Acceptor;
 use hyper::service::service_fn;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -39,36 +40,45 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub(crate) struct Listener {
     socket: TcpListener,
     address: SocketAddr,
+    acceptor: Acceptor,
 }
 
 /// A port that is being served.
 #[derive(Debug)]
 pub(crate) struct Serving {
     address: SocketAddr,
+    scheme: &'static str,
     stop: CancellationToken,
     task: JoinHandle<GracefulShutdown>,
     entrance: Arc<Entrance>,
 }
 
 impl Listener {
-    pub(crate) async fn bind(settings: &Settings) -> io::Result<Self> {
+    pub(crate) async fn bind(settings: &Settings, acceptor: Acceptor) -> io::Result<Self> {
         let socket = TcpListener::bind((settings.http_host, settings.http_port)).await?;
         let address = socket.local_addr()?;
-        Ok(Self { socket, address })
+        Ok(Self {
+            socket,
+            address,
+            acceptor,
+        })
     }
 
     pub(crate) fn serve(self, entrance: Arc<Entrance>, settings: &Settings) -> Serving {
         let stop = CancellationToken::new();
         let max_connections = settings.max_connections.get().min(Semaphore::MAX_PERMITS);
         let places = Arc::new(Semaphore::new(max_connections));
+        let scheme = self.acceptor.scheme();
         let task = tokio::spawn(accept(
             self.socket,
+            self.acceptor,
             Arc::clone(&entrance),
             places,
             stop.clone(),
         ));
         Serving {
             address: self.address,
+            scheme,
             stop,
             task,
             entrance,
@@ -80,6 +90,11 @@ impl Serving {
     /// Where clients connect.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The same as a URL: `https://127.0.0.1:9000`.
+    pub(crate) fn url(&self) -> String {
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// Accepts nothing more, and waits until the requests in progress have been answered.
@@ -103,6 +118,7 @@ impl Serving {
 
 async fn accept(
     socket: TcpListener,
+    acceptor: Acceptor,
     entrance: Arc<Entrance>,
     places: Arc<Semaphore>,
     stop: CancellationToken,
@@ -122,18 +138,26 @@ async fn accept(
                 continue;
             }
         };
-        // A small reply must not wait for the acknowledgement of an earlier one.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY could not be set");
-        }
+        let (acceptor, stop) = (acceptor.clone(), stop.clone());
+        let protocol = Arc::clone(&protocol);
         let entrance = Arc::clone(&entrance);
-        let service = service_fn(move |request| entrance.frontend().answer(request));
-        let connection = protocol
-            .serve_connection(TokioIo::new(stream), service)
-            .into_owned();
-        let connection = connections.watch(connection);
+        let watcher = connections.watcher();
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            // A handshake takes as long as its client likes: it is nobody else's business, and not worth waiting for.
+            let stream = tokio::select! {
+                accepted = acceptor.accept(stream) => accepted,
+                () = stop.cancelled() => return,
+            };
+            let stream = match stream {
+                Ok(stream) => stream,
+                Err(error) => {
+                    tracing::debug!(%error, "a client could not be talked to over TLS");
+                    return;
+                }
+            };
+            let service = service_fn(move |request| entrance.frontend().answer(request));
+            let connection = protocol.serve_connection(TokioIo::new(stream), service);
+            if let Err(error) = watcher.watch(connection.into_owned()).await {
                 tracing::debug!(%error, "a connection ended badly");
             }
             drop(place);

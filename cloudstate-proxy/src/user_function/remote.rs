@@ -4,6 +4,7 @@ mod commands;
 mod link;
 
 use std::{
+    error::Error,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -17,9 +18,11 @@ use cloudstate_protocol::cloudstate::{
     eventsourced::event_sourced_client::EventSourcedClient,
     valueentity::value_entity_client::ValueEntityClient,
 };
+use cloudstate_transport::Connector;
 use futures_util::{
     FutureExt, Sink, Stream, StreamExt, TryFutureExt, TryStreamExt, future::BoxFuture,
 };
+use http::Uri;
 use tokio::{
     sync::{mpsc, watch},
     time::timeout,
@@ -58,9 +61,7 @@ pub struct RemoteUserFunction {
 }
 
 impl RemoteUserFunction {
-    /// Prepares to dial `host:port`; the connection is made when it is first needed, and again whenever it is lost.
-    ///
-    /// `max_message_size` bounds each received message, in bytes. `metadata` says whether commands carry the caller's.
+    /// Prepares to dial `host:port` in plaintext; see [`with_connector`](Self::with_connector).
     ///
     /// # Errors
     /// `host` cannot stand in an address.
@@ -70,15 +71,37 @@ impl RemoteUserFunction {
         max_message_size: usize,
         metadata: bool,
     ) -> Result<Self, UserFunctionError> {
+        let plaintext = Connector::plaintext();
+        Self::with_connector(host, port, plaintext, max_message_size, metadata)
+    }
+
+    /// Prepares to dial `host:port`; the connection is made when it is first needed, and again whenever it is lost.
+    ///
+    /// `max_message_size` bounds each received message, in bytes. `metadata` says whether commands carry the caller's.
+    ///
+    /// # Errors
+    /// `host` cannot stand in an address.
+    pub fn with_connector(
+        host: &str,
+        port: u16,
+        connector: Connector,
+        max_message_size: usize,
+        metadata: bool,
+    ) -> Result<Self, UserFunctionError> {
         let authority = if host.contains(':') {
             format!("[{host}]:{port}")
         } else {
             format!("{host}:{port}")
         };
+        let bad_host = |error: &dyn Error| {
+            UserFunctionError::new(format!("USER_FUNCTION_HOST `{host}`: {error}"))
+        };
+        // What requests say of themselves. The endpoint's own scheme would have tonic look for its own TLS.
+        let origin = format!("{}://{authority}", connector.scheme());
+        let origin = origin.parse::<Uri>().map_err(|error| bad_host(&error))?;
         let endpoint = Endpoint::from_shared(format!("http://{authority}"))
-            .map_err(|error| {
-                UserFunctionError::new(format!("USER_FUNCTION_HOST `{host}`: {error}"))
-            })?
+            .map_err(|error| bad_host(&error))?
+            .origin(origin)
             // Without these, a connection that a firewall has forgotten looks alive for ever.
             .http2_keep_alive_interval(Duration::from_secs(10))
             .keep_alive_timeout(Duration::from_secs(10))
@@ -86,7 +109,7 @@ impl RemoteUserFunction {
             // Every live entity has a stream on this connection; one slow entity must not stop the others.
             .initial_connection_window_size(16 * 1024 * 1024)
             .initial_stream_window_size(1024 * 1024);
-        let (dialler, link) = Dialler::new(host, port);
+        let (dialler, link) = Dialler::new(host, port, connector);
         Ok(Self {
             channel: endpoint.connect_with_connector_lazy(dialler),
             link,
@@ -311,7 +334,6 @@ fn ended() -> UserFunctionError {
     reason = "used as the argument of map_err"
 )]
 fn from_status(status: Status) -> UserFunctionError {
-    use std::error::Error;
     let cause = status
         .source()
         .map(|source| format!(": {}", innermost(source)))
@@ -324,9 +346,7 @@ fn from_status(status: Status) -> UserFunctionError {
     }
 }
 
-fn innermost<'a>(
-    mut error: &'a (dyn std::error::Error + 'static),
-) -> &'a (dyn std::error::Error + 'static) {
+fn innermost<'a>(mut error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
     while let Some(source) = error.source() {
         error = source;
     }

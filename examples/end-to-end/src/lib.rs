@@ -7,12 +7,14 @@ mod grpc;
 mod http;
 mod output;
 mod process;
+mod tls;
 
 pub use self::{
     grpc::{Client, Responses},
     http::{Answer, Http},
     output::Output,
     process::{Ended, Program, Running, cargo_build, lasting_port},
+    tls::{Authority, Identity, TlsClient},
 };
 
 use std::{future::Future, time::Duration};

@@ -139,7 +139,8 @@ impl Running {
     /// It ends instead, or takes too long.
     pub fn ready(mut self) -> Self {
         let ready = self.stdout.wait_for(|text| {
-            let (_, address) = text.split_once("ready on http://")?;
+            let (_, url) = text.split_once("ready on http")?;
+            let (_, address) = url.split_once("://")?;
             let (address, _) = address.split_once('\n')?;
             Some(address.parse().expect("an address in the ready line"))
         });

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use cloudstate_transport::{Connector, Stream};
 use futures_util::{FutureExt, future::BoxFuture};
 use http::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
@@ -17,7 +18,7 @@ use tower::Service;
 
 use crate::user_function::Link;
 
-/// How long a connection may take to be made.
+/// How long a connection may take to be made, with the handshake of TLS.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Makes connections to one address, one after the other.
@@ -25,13 +26,14 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) struct Dialler {
     host: Arc<str>,
     port: u16,
+    connector: Connector,
     link: Arc<watch::Sender<Link>>,
 }
 
 /// A connection that is told of when it ends.
 #[derive(Debug)]
 pub(super) struct Watched {
-    stream: TokioIo<TcpStream>,
+    stream: TokioIo<Stream>,
     /// Which connection this is, the first being 1.
     number: u64,
     link: Arc<watch::Sender<Link>>,
@@ -39,23 +41,31 @@ pub(super) struct Watched {
 
 impl Dialler {
     /// Dials this address, which is looked up anew for each connection; what becomes of them is seen by the receiver.
-    pub(super) fn new(host: &str, port: u16) -> (Self, watch::Receiver<Link>) {
+    pub(super) fn new(
+        host: &str,
+        port: u16,
+        connector: Connector,
+    ) -> (Self, watch::Receiver<Link>) {
         let (link, receiver) = watch::channel(Link::default());
         let dialler = Self {
             host: host.into(),
             port,
+            connector,
             link: Arc::new(link),
         };
         (dialler, receiver)
     }
 
     async fn dial(self) -> io::Result<Watched> {
-        let connecting = TcpStream::connect((&*self.host, self.port));
+        let connecting = async {
+            let stream = TcpStream::connect((&*self.host, self.port)).await?;
+            stream.set_nodelay(true)?;
+            self.connector.secure(stream).await
+        };
         let stream = timeout(CONNECT_TIMEOUT, connecting).await.map_err(|_| {
             let text = format!("no connection within {CONNECT_TIMEOUT:?}");
             io::Error::new(io::ErrorKind::TimedOut, text)
         })??;
-        stream.set_nodelay(true)?;
         let mut number = 0;
         self.link.send_modify(|link| {
             number = link.made + 1;

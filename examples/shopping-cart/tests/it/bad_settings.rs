@@ -102,6 +102,19 @@ const SHARED: &[(&str, &str, &[&str])] = &[
         "CLOUDSTATE_STORE",
         &["postgres://db/carts", "nats://broker", "file:", ""],
     ),
+    ("--http-tls-cert", "HTTP_TLS_CERT", &["nowhere.pem", ""]),
+    ("--http-tls-key", "HTTP_TLS_KEY", &["nowhere.pem", ""]),
+    (
+        "--http-tls-client-ca",
+        "HTTP_TLS_CLIENT_CA",
+        &["nowhere.pem", ""],
+    ),
+    (
+        "--http-tls-client-auth",
+        "HTTP_TLS_CLIENT_AUTH",
+        &["optional", "perhaps", ""],
+    ),
+    ("--plaintext", "CLOUDSTATE_PLAINTEXT", &["maybe", ""]),
 ];
 const SERVICE: &[(&str, &str, &[&str])] = &[
     ("--role", "CLOUDSTATE_ROLE", &["proxy", "Embedded", ""]),
@@ -111,6 +124,11 @@ const SERVICE: &[(&str, &str, &[&str])] = &[
         "CLOUDSTATE_PROTOCOL_MESSAGE_SIZE",
         &["0", "16MB"],
     ),
+    // Files are read in the role that they are for: tls.rs has the rest.
+    ("--tls-cert", "TLS_CERT", &[""]),
+    ("--tls-key", "TLS_KEY", &[""]),
+    ("--tls-client-ca", "TLS_CLIENT_CA", &[""]),
+    ("--tls-client-auth", "TLS_CLIENT_AUTH", &["perhaps", ""]),
 ];
 const SIDECAR: &[(&str, &str, &[&str])] = &[
     (
@@ -122,6 +140,26 @@ const SIDECAR: &[(&str, &str, &[&str])] = &[
         "--user-function-port",
         "USER_FUNCTION_PORT",
         &["65536", "grpc", "0"],
+    ),
+    (
+        "--user-function-tls-ca",
+        "USER_FUNCTION_TLS_CA",
+        &["nowhere.pem", ""],
+    ),
+    (
+        "--user-function-tls-cert",
+        "USER_FUNCTION_TLS_CERT",
+        &["nowhere.pem", ""],
+    ),
+    (
+        "--user-function-tls-key",
+        "USER_FUNCTION_TLS_KEY",
+        &["nowhere.pem", ""],
+    ),
+    (
+        "--user-function-tls-name",
+        "USER_FUNCTION_TLS_NAME",
+        &["carts", ""],
     ),
 ];
 /// A host name is resolved where it is bound; the others are flags without a value.
@@ -254,6 +292,7 @@ fn an_address_of_another_machine_ends_with_1_and_is_named() {
     // An address for documentation, which no machine has.
     let ended = programs::shopping_cart()
         .env("HTTP_HOST", "192.0.2.1")
+        .env("CLOUDSTATE_PLAINTEXT", "allow")
         .run();
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.stderr.contains("192.0.2.1"), "{ended:?}");

@@ -11,5 +11,6 @@ mod damaged_journal;
 mod logs;
 mod readme;
 mod support;
+mod tls;
 mod tour;
 mod two_processes;

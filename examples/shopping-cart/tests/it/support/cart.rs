@@ -13,13 +13,18 @@ use bytes::{Buf, BufMut, Bytes};
 use http::uri::PathAndQuery;
 use hyper_util::rt::TokioIo;
 use prost::Message;
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
 use tonic::{
     Request, Status,
     client::Grpc,
     codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
-    transport::{Channel, Endpoint},
+    transport::{self, Channel, Endpoint},
 };
+
+use end_to_end::TlsClient;
 
 pub(crate) mod pb {
     cloudstate::include_proto!("com.example.shoppingcart");
@@ -38,25 +43,50 @@ impl CartClient {
     /// # Panics
     /// Nobody listens.
     pub(crate) async fn connect(server: SocketAddr) -> Self {
+        let dial = move || async move {
+            let stream = TcpStream::connect(server).await?;
+            stream.set_nodelay(true)?;
+            Ok(stream)
+        };
+        Self::over(server, dial).await.expect("a connection")
+    }
+
+    /// Connects over TLS.
+    pub(crate) async fn connect_by(
+        server: SocketAddr,
+        client: &TlsClient,
+    ) -> Result<Self, transport::Error> {
+        let client = client.clone();
+        let dial = move || {
+            let client = client.clone();
+            async move { client.connect(server).await }
+        };
+        Self::over(server, dial).await
+    }
+
+    async fn over<F, S>(
+        server: SocketAddr,
+        mut dial: impl FnMut() -> F + Send + 'static,
+    ) -> Result<Self, transport::Error>
+    where
+        F: Future<Output = io::Result<S>> + Send + 'static,
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
         let connections = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&connections);
         let connector = tower::service_fn(move |_| {
             counter.fetch_add(1, Ordering::Relaxed);
-            async move {
-                let stream = TcpStream::connect(server).await?;
-                stream.set_nodelay(true)?;
-                io::Result::Ok(TokioIo::new(stream))
-            }
+            let dialled = dial();
+            async move { dialled.await.map(TokioIo::new) }
         });
         let channel = Endpoint::from_shared(format!("http://{server}"))
             .expect("an address is a URI")
             .connect_with_connector(connector)
-            .await
-            .expect("a connection");
-        Self {
+            .await?;
+        Ok(Self {
             channel,
             connections,
-        }
+        })
     }
 
     /// How many connections have been made: more than one means that one was lost.
