@@ -16,6 +16,8 @@ mod files;
 mod full_disk;
 #[path = "store_damage/history.rs"]
 mod history;
+#[path = "store_damage/index.rs"]
+mod index;
 #[path = "store_damage/log.rs"]
 mod log;
 #[path = "store_damage/pages.rs"]

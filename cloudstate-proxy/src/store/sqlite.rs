@@ -8,12 +8,15 @@
 //! ```
 //!
 //! One thread writes. Whatever waits at the same moment becomes one transaction, and so shares one sync. Reads have
-//! connections of their own and see what is committed.
+//! connections of their own and see what is committed. Events are stored in the order of commits; which of them are an
+//! entity's is known by an [`index`] that follows in bulk.
 //!
 //! SQLite forgets everything after a damaged frame of its write-ahead log without a word. Opening therefore looks for
 //! damage before SQLite may change anything ([`recovery`]), and compares what is there with `journal.mark`.
 
+mod consistency;
 mod error;
+mod index;
 mod lock;
 mod mark;
 mod page;
@@ -43,7 +46,9 @@ use super::{
     StoredEvent, StoredSnapshot, StoredValue,
 };
 use crate::store;
+use index::Index;
 use reader::Reader;
+use recovery::Recovered;
 use write::Write;
 use writer::Writer;
 
@@ -71,14 +76,20 @@ impl SqliteStore {
         let recovered = recovery::recover(directory)?;
         recovered.recovery.log();
         let file = recovery::database(directory);
-        let connection = schema::open(&file)?;
-        let writer = Writer::start(connection, &file, recovered.mark, recovered.stored, lock)?;
-        let reader = Arc::new(Reader::new(file));
+        let mut connection = schema::open(&file)?;
+        let index = Index::open(&mut connection, &file)?;
+        let reader = Arc::new(Reader::new(file.clone(), Arc::clone(index.recent())));
+        let Recovered {
+            mark,
+            stored,
+            recovery,
+        } = recovered;
+        let writer = Writer::start(connection, index, &file, mark, stored, lock)?;
         Ok(Self {
             directory: directory.to_owned(),
             reader,
             writer,
-            recovery: recovered.recovery,
+            recovery,
         })
     }
 

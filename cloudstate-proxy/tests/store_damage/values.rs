@@ -175,6 +175,7 @@ async fn a_journal_of_the_time_before_values_is_brought_up_to_date() {
     history::write(&store, 1..=3).await;
     store.close().await.unwrap();
     let operator = Connection::open(directory.path().join(DATABASE)).unwrap();
+    operator.execute_batch(crate::index::AS_VERSION_2).unwrap();
     operator
         .execute_batch(
             "DROP VIEW state; DROP TABLE value; DROP TABLE value_changes; PRAGMA user_version = 1",

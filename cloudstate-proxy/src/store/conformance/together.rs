@@ -52,6 +52,23 @@ pub async fn all_or_nothing(store: &dyn Store) {
         Ok(1)
     );
     assert_eq!(replay(store, &entity("new"), 0, 10).await, ["n"]);
+    // Nor does it take with it what was queued before and has been stored, perhaps in the same transaction.
+    let queued = (0..20).map(|round| {
+        let kept = store.append(append(&owner, 4 + round, &["k"]));
+        let lost = store.write(vec![
+            extend(&owner, &["x"]),
+            Write::Put(put(&value, 7, "x")),
+        ]);
+        async move { (kept.await, lost.await) }
+    });
+    for (round, (kept, lost)) in join_all(queued).await.into_iter().enumerate() {
+        assert_eq!(kept, Ok(5 + round as u64));
+        assert!(
+            matches!(lost, Err(StoreError::Conflict { actual: 2, .. })),
+            "{lost:?}"
+        );
+    }
+    assert_eq!(replay(store, &owner, 4, 100).await, ["k"; 20]);
 }
 
 /// Those who write to a log at the same time do not meet; each one's own order is kept, and the log's is the journal's.

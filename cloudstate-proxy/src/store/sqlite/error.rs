@@ -49,8 +49,9 @@ pub(super) fn is_damage(error: &Error) -> bool {
             failure.code,
             ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::ConstraintViolation
         ),
-        // What it wrote has other types.
-        Error::InvalidColumnType(..)
+        // What it wrote has other types, or what it asks for is not in the schema any more.
+        Error::SqlInputError { .. }
+        | Error::InvalidColumnType(..)
         | Error::FromSqlConversionFailure(..)
         | Error::IntegralValueOutOfRange(..)
         | Error::Utf8Error(..) => true,

@@ -47,6 +47,15 @@ impl Page {
         self.payloads.len() < PAGE_BYTES
     }
 
+    /// How many rows it has.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub(super) fn last_sequence(&self) -> Option<u64> {
+        self.rows.last().map(|row| row.sequence)
+    }
+
     /// Columns: sequence, type, payload, checksum, position.
     pub(super) fn push(&mut self, row: &Row<'_>) -> rusqlite::Result<()> {
         let start = self.payloads.len();

@@ -17,6 +17,7 @@ use tokio::{sync::Semaphore, task};
 
 use super::{
     error::store_error,
+    index::{Entry, Recent},
     page::{Page, StoredRow, up_to_damage},
     record, schema,
     tables::{self, REMEMBERED_TYPES},
@@ -30,6 +31,7 @@ const PARALLEL: usize = 8;
 #[derive(Debug)]
 pub(super) struct Reader {
     file: PathBuf,
+    recent: Arc<Recent>,
     places: Arc<Semaphore>,
     state: Mutex<State>,
 }
@@ -45,13 +47,15 @@ struct State {
 pub(super) struct ReadConnection {
     connection: Connection,
     file: PathBuf,
+    recent: Arc<Recent>,
     types: HashMap<i64, ByteString>,
 }
 
 impl Reader {
-    pub(super) fn new(file: PathBuf) -> Self {
+    pub(super) fn new(file: PathBuf, recent: Arc<Recent>) -> Self {
         Self {
             file,
+            recent,
             places: Arc::new(Semaphore::new(PARALLEL)),
             state: Mutex::default(),
         }
@@ -113,6 +117,7 @@ impl Reader {
         Ok(ReadConnection {
             connection,
             file: self.file.clone(),
+            recent: Arc::clone(&self.recent),
             types: HashMap::new(),
         })
     }
@@ -200,32 +205,32 @@ impl ReadConnection {
         let Some(number) = self.number(entity)? else {
             return Ok(Vec::new());
         };
-        let events = self.events_of(entity.key(), number, after, limit)?;
+        let recent = self.recent.of(number, after, limit);
+        let events = self.events_of(entity.key(), number, after, limit, &recent.entries)?;
         if !events.is_empty() || limit == 0 {
             return Ok(events);
         }
         // The end is the one place where a checksum cannot notice that something is missing. So the end is looked for
         // from the other side as well; if it is not the same, either events came meanwhile or the index is damaged.
-        let last = self
-            .last_sequence(number)
-            .map_err(|error| self.failed(&error))?;
+        let last = self.last_sequence(number)?;
         if last == 0 {
             // An entity gets its number with its first event or value.
-            if self.has_value(number)? {
+            if self.has_value(number)? || self.has_event_behind(recent.added, number)? {
                 return Ok(events);
             }
             return Err(self.corrupt(format!(
-                "index event_of_entity: the events of entity {} are not found",
+                "table event_of_entity: the events of entity {} are not found",
                 entity.key()
             )));
         }
         if last <= after {
             return Ok(events);
         }
-        let events = self.events_of(entity.key(), number, after, limit)?;
+        let recent = self.recent.of(number, after, limit);
+        let events = self.events_of(entity.key(), number, after, limit, &recent.entries)?;
         if events.is_empty() {
             return Err(self.corrupt(format!(
-                "index event_of_entity: events {} to {last} of entity {} are not found",
+                "table event_of_entity: events {} to {last} of entity {} are not found",
                 after + 1,
                 entity.key()
             )));
@@ -233,30 +238,57 @@ impl ReadConnection {
         Ok(events)
     }
 
-    fn last_sequence(&self, number: i64) -> rusqlite::Result<u64> {
-        self.connection
-            .prepare_cached("SELECT coalesce(max(sequence), 0) FROM event WHERE entity = ?1")?
-            .query_row([number], |row| row.get(0))
+    fn last_sequence(&self, number: i64) -> Result<u64, StoreError> {
+        tables::last_sequence(&self.connection, &self.recent, number)
+            .map_err(|error| self.failed(&error))
     }
 
+    /// Whether an entity has events of which the index had not heard when it knew everything up to `position`.
+    fn has_event_behind(&self, position: u64, number: i64) -> Result<bool, StoreError> {
+        self.connection
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM event WHERE position > ?1 AND entity = ?2)",
+            )
+            .and_then(|mut statement| statement.query_row((position, number), |row| row.get(0)))
+            .map_err(|error| self.failed(&error))
+    }
+
+    /// Events of which the table has the entries, then those of which they are recent.
     fn events_of(
         &mut self,
         entity: &EntityKey,
         number: i64,
         after: u64,
         limit: usize,
+        recent: &[Entry],
     ) -> Result<Vec<StoredEvent>, StoreError> {
         let mut page = Page::default();
         let mut read = || -> rusqlite::Result<()> {
             let mut statement = self.connection.prepare_cached(
-                "SELECT sequence, type, payload, checksum, position FROM event
-                 WHERE entity = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3",
+                "SELECT event.sequence, type, payload, checksum, event.position
+                 FROM event_of_entity AS entry CROSS JOIN event ON event.position = entry.position
+                 WHERE entry.entity = ?1 AND entry.sequence > ?2 ORDER BY entry.sequence LIMIT ?3",
             )?;
             let mut rows = statement.query((number, after, limit as u64))?;
             while let Some(row) = rows.next()?
                 && page.has_room()
             {
                 page.push(row)?;
+            }
+            // Entries may have moved to the table meanwhile.
+            let last = page.last_sequence().unwrap_or(after);
+            let known = recent.partition_point(|entry| entry.sequence <= last);
+            let mut statement = self.connection.prepare_cached(
+                "SELECT sequence, type, payload, checksum, position FROM event WHERE position = ?1",
+            )?;
+            for entry in &recent[known..] {
+                if page.len() >= limit || !page.has_room() {
+                    break;
+                }
+                let mut rows = statement.query([entry.position])?;
+                if let Some(row) = rows.next()? {
+                    page.push(row)?;
+                }
             }
             Ok(())
         };

@@ -21,3 +21,8 @@ pub(super) fn checksum(entity: &EntityKey, sequence: u64, type_url: &str, payloa
     }
     hasher.finalize()
 }
+
+/// Of a row that is a number.
+pub(super) fn checksum_of_number(number: u64) -> u32 {
+    crc32fast::hash(&number.to_le_bytes())
+}

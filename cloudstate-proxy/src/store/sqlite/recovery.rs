@@ -10,6 +10,7 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 
 use super::{
+    consistency,
     error::open_error,
     mark::{Extent, Mark, Marked},
     report::{Damage, Dropped, MARK, Recovery},
@@ -144,12 +145,9 @@ fn stored(database: &Path, scan: &wal::Scan, marked: Marked) -> Result<Extent, O
     if marked == Marked::Absent && scan.broken.is_some() {
         // Somebody wants to go on with what is left. If parts of the damaged log had been moved to the database
         // already, what is left does not fit together.
-        let verdict: String = connection
-            .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
-            .map_err(engine)?;
-        if verdict != "ok" {
+        if let Some(what) = consistency::contradiction(&connection, version).map_err(engine)? {
             return damaged(format!(
-                "without the damaged part of the write-ahead log it is not consistent: {verdict}"
+                "without the damaged part of the write-ahead log it is not consistent: {what}"
             ));
         }
     }

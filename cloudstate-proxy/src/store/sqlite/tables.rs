@@ -6,7 +6,12 @@ use bytestring::ByteString;
 use cloudstate_protocol::Any;
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
-use super::{mark::Extent, queue::Answer, record};
+use super::{
+    index::{Entry, Recent},
+    mark::Extent,
+    queue::Answer,
+    record,
+};
 use crate::store::{Append, EntityKey, EntityRef, Extend, Put, StoreError, Write};
 
 /// Entities whose last sequence number is remembered, and those whose revision is.
@@ -28,6 +33,25 @@ impl Remembered {
     pub(super) fn forget(&mut self) {
         *self = Self::default();
     }
+
+    /// Takes back what was learnt from writes that are rolled back, of which these are the events; what the transaction
+    /// has stored before stays known.
+    fn undo(&mut self, appended: &[Entry]) {
+        self.revisions.clear();
+        self.types.clear();
+        for event in appended.iter().rev() {
+            self.sequences.insert(event.entity, event.sequence - 1);
+        }
+    }
+
+    /// Makes room, between transactions: within one, nothing else knows what it has stored.
+    pub(super) fn trim(&mut self) {
+        for counts in [&mut self.sequences, &mut self.revisions] {
+            if counts.len() >= REMEMBERED {
+                counts.clear();
+            }
+        }
+    }
 }
 
 /// The tables within one transaction.
@@ -35,6 +59,9 @@ pub(super) struct Tables<'a> {
     pub(super) transaction: &'a Transaction<'a>,
     pub(super) stored: &'a mut Extent,
     pub(super) remembered: &'a mut Remembered,
+    pub(super) recent: &'a Recent,
+    /// The events that have been stored, for the index.
+    pub(super) appended: Vec<Entry>,
     pub(super) time: i64,
 }
 
@@ -98,7 +125,7 @@ impl Tables<'_> {
         writes: &[Write],
         numbers: &mut Vec<(Arc<EntityRef>, i64)>,
     ) -> rusqlite::Result<Answer> {
-        let (stored, known) = (*self.stored, numbers.len());
+        let (stored, known, appended) = (*self.stored, numbers.len(), self.appended.len());
         self.run("SAVEPOINT together")?;
         let mut first = None;
         for write in writes {
@@ -114,8 +141,7 @@ impl Tables<'_> {
                     self.run("RELEASE together")?;
                     *self.stored = stored;
                     numbers.truncate(known);
-                    // What was learnt from the first ones went with them.
-                    self.remembered.forget();
+                    self.remembered.undo(&self.appended.split_off(appended));
                     return Ok(Err(conflict));
                 }
             }
@@ -157,7 +183,7 @@ impl Tables<'_> {
         if let Some(snapshot) = snapshot {
             self.snapshot(number, entity.key(), sequence, snapshot)?;
         }
-        remember(&mut self.remembered.sequences, number, sequence);
+        self.remembered.sequences.insert(number, sequence);
         Ok(sequence)
     }
 
@@ -193,7 +219,7 @@ impl Tables<'_> {
         let revision = actual + 1;
         self.value(number, put.entity.key(), revision, put.value.as_ref())?;
         self.stored.changes += 1;
-        remember(&mut self.remembered.revisions, number, revision);
+        self.remembered.revisions.insert(number, revision);
         Ok(Ok(revision))
     }
 
@@ -220,9 +246,7 @@ impl Tables<'_> {
         if let Some(&sequence) = self.remembered.sequences.get(&number) {
             return Ok(sequence);
         }
-        self.transaction
-            .prepare_cached("SELECT coalesce(max(sequence), 0) FROM event WHERE entity = ?1")?
-            .query_row([number], |row| row.get(0))
+        last_sequence(self.transaction, self.recent, number)
     }
 
     fn revision(&self, number: i64) -> rusqlite::Result<u64> {
@@ -261,6 +285,11 @@ impl Tables<'_> {
                 self.time,
                 checksum,
             ))?;
+        self.appended.push(Entry {
+            entity: number,
+            sequence,
+            position: self.stored.position,
+        });
         Ok(())
     }
 
@@ -337,11 +366,18 @@ impl Tables<'_> {
     }
 }
 
-fn remember(counts: &mut HashMap<i64, u64>, number: i64, count: u64) {
-    if counts.len() >= REMEMBERED {
-        counts.clear();
+/// Sequence number of an entity's last event; 0 if there is none.
+pub(super) fn last_sequence(
+    connection: &Connection,
+    recent: &Recent,
+    number: i64,
+) -> rusqlite::Result<u64> {
+    if let Some(sequence) = recent.last(number) {
+        return Ok(sequence);
     }
-    counts.insert(number, count);
+    connection
+        .prepare_cached("SELECT coalesce(max(sequence), 0) FROM event_of_entity WHERE entity = ?1")?
+        .query_row([number], |row| row.get(0))
 }
 
 /// The number of an entity that has events or a value.

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use super::{
     error::{is_damage, store_error},
+    index::{Entry, Index, Progress, Slice},
     lock::Lock,
     mark::{Extent, Mark},
     queue::{Answer, Pending, Queue, Running},
@@ -36,6 +37,7 @@ impl Writer {
     /// Starts the thread, which keeps the lock until it ends.
     pub(super) fn start(
         connection: Connection,
+        index: Index,
         file: &Path,
         mark: Mark,
         stored: Extent,
@@ -49,6 +51,7 @@ impl Writer {
             file: file.to_owned(),
             mark,
             stored,
+            index,
             remembered: Remembered::default(),
             suspects: HashSet::new(),
         };
@@ -110,6 +113,7 @@ struct Journal {
     stored: Extent,
     /// Tells whoever follows the journal.
     growing: watch::Sender<u64>,
+    index: Index,
     remembered: Remembered,
     /// Entities that have met damage. They get transactions of their own, so that each new attempt of theirs does not
     /// take everybody else's transaction apart again.
@@ -121,6 +125,9 @@ struct Journal {
 struct Group {
     answers: Vec<Answer>,
     numbers: Vec<(Arc<EntityRef>, i64)>,
+    /// The events, and what has gone into their index.
+    appended: Vec<Entry>,
+    indexed: Option<(Slice, Progress)>,
 }
 
 /// Why a transaction did not happen.
@@ -207,6 +214,8 @@ impl Journal {
 
     /// The group is durable: moves the mark, then answers.
     fn believe(&mut self, before: Extent, group: &mut Vec<Pending>, stored: Group) {
+        // Before anybody hears of the events: who has, finds them.
+        self.index.committed(stored.appended, stored.indexed);
         if self.stored > before
             && let Err(error) = self.mark.write(self.stored)
         {
@@ -230,11 +239,14 @@ impl Journal {
     }
 
     fn store(&mut self, group: &[Pending]) -> Result<Group, Failed> {
+        self.remembered.trim();
         let transaction = Transaction::new(&mut self.connection, TransactionBehavior::Immediate)?;
         let mut tables = Tables {
             transaction: &transaction,
             stored: &mut self.stored,
             remembered: &mut self.remembered,
+            recent: self.index.recent(),
+            appended: Vec::with_capacity(group.len()),
             time: microseconds(SystemTime::now()),
         };
         let mut done = Group::default();
@@ -253,11 +265,19 @@ impl Journal {
         if tables.stored.changes > changes {
             tables.count_changes()?;
         }
+        done.appended = tables.appended;
+        if let Some(slice) = self.index.due(done.appended.len()) {
+            let progress = self.index.write(&transaction, &slice)?;
+            done.indexed = Some((slice, progress));
+        }
         transaction.commit()?;
         Ok(done)
     }
 
-    fn close(self) {
+    fn close(mut self) {
+        if let Err(error) = self.index.close(&mut self.connection) {
+            tracing::warn!(%error, "the next start completes the index of events");
+        }
         if let Err(error) = self.mark.sync() {
             tracing::warn!(%error, "journal.mark could not be synced");
         }

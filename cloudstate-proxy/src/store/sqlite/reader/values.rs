@@ -19,6 +19,7 @@ impl ReadConnection {
         let Some(number) = self.number(entity)? else {
             return Ok(StoredValue::default());
         };
+        let known = self.recent.of(number, 0, 0);
         let read = || {
             self.connection
                 .prepare_cached(
@@ -38,10 +39,7 @@ impl ReadConnection {
         let Some((revision, payload_type, value, checksum)) =
             read().map_err(|error| self.failed(&error))?
         else {
-            let last = self
-                .last_sequence(number)
-                .map_err(|error| self.failed(&error))?;
-            if last == 0 {
+            if self.last_sequence(number)? == 0 && !self.has_event_behind(known.added, number)? {
                 // An entity gets its number with its first event or value.
                 let entity = entity.key();
                 return Err(self.corrupt(format!(
