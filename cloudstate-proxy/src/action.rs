@@ -18,34 +18,42 @@ use tonic::Code;
 use crate::{
     call::{Call, CallError, Outcome, StreamedCall},
     catalog::Method,
+    metrics::ActionMeters,
     settings::Settings,
-    user_function::{ActionCommands, UserFunction, UserFunctionError},
+    user_function::{ActionCommands, ActionResponses, UserFunction, UserFunctionError},
 };
 
 /// What a caller reads when an action breaks off instead of responding; the detail goes to the log only.
 const ACTION_FAILURE: &str = "Unexpected action failure";
 
-/// Calls the actions of a user function. Whoever drops a call cancels it.
+/// Calls one action of a user function. Whoever drops a call cancels it.
 #[derive(Debug)]
 pub(crate) struct Actions {
     user_function: Arc<dyn UserFunction>,
     command_timeout: Duration,
+    meters: ActionMeters,
 }
 
 impl Actions {
-    pub(crate) fn new(user_function: Arc<dyn UserFunction>, settings: &Settings) -> Self {
+    pub(crate) fn new(
+        user_function: Arc<dyn UserFunction>,
+        settings: &Settings,
+        meters: ActionMeters,
+    ) -> Self {
         Self {
             user_function,
             command_timeout: settings.command_timeout,
+            meters,
         }
     }
 
     /// Calls a unary method.
     pub(crate) async fn unary(&self, call: Call) -> Result<Outcome, CallError> {
         let method = Arc::clone(&call.method);
+        let mut meter = self.meters.call();
         let response = self.user_function.action(command(call));
         match timeout(self.command_timeout, response).await {
-            Ok(response) => outcome(&method, response),
+            Ok(response) => meter.watch(outcome(&method, response)),
             Err(_) => {
                 let limit = self.command_timeout;
                 tracing::error!(service = %method.service_name, command = %method.name, ?limit, "an action took too long");
@@ -60,8 +68,9 @@ impl Actions {
     /// Calls a method that streams in. It takes as long as the client goes on.
     pub(crate) async fn streamed_in(&self, call: StreamedCall) -> Result<Outcome, CallError> {
         let method = Arc::clone(&call.method);
+        let mut meter = self.meters.call();
         let response = self.user_function.action_streamed_in(commands(call)).await;
-        outcome(&method, response)
+        meter.watch(outcome(&method, response))
     }
 
     /// Calls a method that streams out.
@@ -70,10 +79,8 @@ impl Actions {
         call: Call,
     ) -> BoxStream<'static, Result<Outcome, CallError>> {
         let method = Arc::clone(&call.method);
-        self.user_function
-            .action_streamed_out(command(call))
-            .map(move |response| outcome(&method, response))
-            .boxed()
+        let responses = self.user_function.action_streamed_out(command(call));
+        self.outcomes(method, responses)
     }
 
     /// Calls a method that streams both ways.
@@ -82,9 +89,18 @@ impl Actions {
         call: StreamedCall,
     ) -> BoxStream<'static, Result<Outcome, CallError>> {
         let method = Arc::clone(&call.method);
-        self.user_function
-            .action_streamed(commands(call))
-            .map(move |response| outcome(&method, response))
+        let responses = self.user_function.action_streamed(commands(call));
+        self.outcomes(method, responses)
+    }
+
+    fn outcomes(
+        &self,
+        method: Arc<Method>,
+        responses: ActionResponses,
+    ) -> BoxStream<'static, Result<Outcome, CallError>> {
+        let mut meter = self.meters.call();
+        responses
+            .map(move |response| meter.watch(outcome(&method, response)))
             .boxed()
     }
 }

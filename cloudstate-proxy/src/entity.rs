@@ -7,6 +7,7 @@ mod crdt;
 mod durable;
 mod event_sourced;
 mod inbox;
+mod metered;
 mod respond;
 mod value;
 
@@ -20,6 +21,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     call::{Call, CallError},
     catalog::{EntityKind, Service},
+    metrics::{EntityMeters, Limit},
     settings::Settings,
     store::Store,
     user_function::UserFunction,
@@ -27,6 +29,7 @@ use crate::{
 use crdt::CrdtHost;
 use durable::DurableHost;
 use event_sourced::EventSourced;
+use metered::MeteredStore;
 use value::Value;
 
 pub(crate) use inbox::Inbox;
@@ -60,6 +63,11 @@ impl Population {
         }
     }
 
+    /// How many entities are in memory.
+    pub(crate) fn len(&self) -> usize {
+        self.limit - self.places.available_permits()
+    }
+
     /// Lets every entity finish what it has begun, and waits for the last one.
     pub(crate) async fn stop(&self) {
         self.stop.cancel();
@@ -77,6 +85,7 @@ pub(crate) struct LiveEntities {
     population: Population,
     tasks: TaskTracker,
     stop: CancellationToken,
+    meters: Arc<EntityMeters>,
 }
 
 /// The entities of one service, of whichever kind they are.
@@ -88,14 +97,16 @@ pub(crate) enum Entities {
 }
 
 impl Entities {
-    /// Entities of which none is live yet; `None` for actions, which have none.
+    /// Entities of the service's kind, of which none is live yet; `None` for actions, which have none.
     pub(crate) fn new(
         live: LiveEntities,
         user_function: &Arc<dyn UserFunction>,
         store: &Arc<dyn Store>,
         settings: &Settings,
     ) -> Option<Self> {
-        let (user_function, store) = (Arc::clone(user_function), Arc::clone(store));
+        let user_function = Arc::clone(user_function);
+        let store = MeteredStore::new(Arc::clone(store), Arc::clone(&live.meters));
+        let store: Arc<dyn Store> = Arc::new(store);
         Some(match live.service.kind {
             EntityKind::EventSourced => Self::EventSourced(Arc::new(DurableHost::new(
                 live,
@@ -119,6 +130,19 @@ impl Entities {
         })
     }
 
+    /// What is measured of them.
+    pub(crate) fn meters(&self) -> &Arc<EntityMeters> {
+        &self.live().meters
+    }
+
+    fn live(&self) -> &LiveEntities {
+        match self {
+            Self::EventSourced(host) => host.live(),
+            Self::Value(host) => host.live(),
+            Self::Crdt(host) => host.live(),
+        }
+    }
+
     /// Hands a command to the entity of this id.
     pub(crate) fn submit(&self, id: &ByteString, envelope: Envelope) {
         match self {
@@ -140,14 +164,6 @@ impl Entities {
         live.tasks.close();
         live.tasks.wait().await;
     }
-
-    fn live(&self) -> &LiveEntities {
-        match self {
-            Self::EventSourced(host) => host.live(),
-            Self::Value(host) => host.live(),
-            Self::Crdt(host) => host.live(),
-        }
-    }
 }
 
 /// How a new live entity is started: what differs between the kinds of entity.
@@ -160,7 +176,12 @@ pub(crate) trait Host: Send + Sync + 'static {
 }
 
 impl LiveEntities {
-    pub(crate) fn new(service: Arc<Service>, settings: &Settings, population: Population) -> Self {
+    pub(crate) fn new(
+        service: Arc<Service>,
+        settings: &Settings,
+        population: Population,
+        meters: Arc<EntityMeters>,
+    ) -> Self {
         Self {
             service,
             mailboxes: DashMap::new(),
@@ -168,6 +189,7 @@ impl LiveEntities {
             tasks: TaskTracker::new(),
             stop: population.stop.child_token(),
             population,
+            meters,
         }
     }
 
@@ -190,6 +212,7 @@ impl LiveEntities {
             Err(Rejected::Full(envelope)) => {
                 let waiting = this.mailbox_size;
                 drop(mailbox);
+                this.meters.rejected(Limit::WaitingCommands);
                 envelope.respond.send(Err(CallError::exhausted(format!(
                     "{waiting} commands already wait for entity `{id}` of {}; try again later",
                     this.service.name
@@ -234,6 +257,7 @@ impl LiveEntities {
             return Err(CallError::stopping());
         }
         Arc::clone(&self.population.places).try_acquire_owned().map_err(|_| {
+            self.meters.rejected(Limit::LiveEntities);
             CallError::exhausted(format!(
                 "{} entities are in memory, the most that CLOUDSTATE_MAX_LIVE_ENTITIES allows; try again later",
                 self.population.limit

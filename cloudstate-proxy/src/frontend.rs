@@ -21,10 +21,11 @@ use tokio_util::{
     sync::CancellationToken,
     task::{TaskTracker, task_tracker::TaskTrackerToken},
 };
-use tonic::body::Body;
+use tonic::{Code, body::Body};
 
 use crate::{
     call::CallError,
+    metrics::{Limit, RequestMeter},
     router::Router,
     settings::{Compression, OpenApiPath, Settings},
 };
@@ -62,13 +63,20 @@ impl Frontend {
     pub(crate) async fn new(router: Router, settings: &Settings) -> Self {
         let max_requests = settings.max_requests.get().min(Semaphore::MAX_PERMITS);
         let builtin = Builtin::new(router.catalog()).await;
+        let requests = TaskTracker::new();
+        let in_progress = requests.clone();
+        router.metrics().read(
+            "cloudstate_frontend_requests_in_progress",
+            "Requests whose response has not been handed over whole.",
+            move || in_progress.len() as f64,
+        );
         Self {
             router,
             builtin,
             cors: Cors::new(&settings.web),
             readiness: Arc::default(),
             places: Arc::new(Semaphore::new(max_requests)),
-            requests: TaskTracker::new(),
+            requests,
             stopping: CancellationToken::new(),
             max_requests,
             max_message_size: settings.max_message_size.get(),
@@ -124,8 +132,11 @@ impl Frontend {
 
     async fn respond(self: &Arc<Self>, request: Request<Incoming>) -> Response<Body> {
         let token = self.requests.token();
+        let mut meter = RequestMeter::new(self.router.metrics().clone());
         let speech = Speech::of(&request);
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            meter.answered(Code::ResourceExhausted);
+            self.router.metrics().rejected(Limit::Requests);
             let error = CallError::exhausted(format!(
                 "{} requests are in progress, the most that CLOUDSTATE_MAX_REQUESTS allows; try again later",
                 self.max_requests
@@ -138,6 +149,7 @@ impl Frontend {
         let in_progress = InProgress {
             _place: place,
             _token: token,
+            meter,
         };
         match speech {
             Speech::Grpc => grpc::answer(self, request, in_progress).await,
@@ -156,11 +168,12 @@ impl Frontend {
     }
 }
 
-/// Counts a request until its whole response has been handed over.
+/// Counts and measures a request until its whole response has been handed over.
 #[derive(Debug)]
 struct InProgress {
     _place: OwnedSemaphorePermit,
     _token: TaskTrackerToken,
+    meter: RequestMeter,
 }
 
 /// What a client speaks, by the content type of its request.

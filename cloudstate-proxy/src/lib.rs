@@ -7,6 +7,7 @@
 //! same way once its events are durable.
 
 mod action;
+mod admin;
 pub mod call;
 pub mod catalog;
 pub mod crdt;
@@ -14,6 +15,7 @@ pub mod discovery;
 mod entity;
 pub mod eventing;
 mod frontend;
+mod metrics;
 mod openapi;
 mod proxy;
 mod rediscovery;
@@ -27,7 +29,9 @@ mod welcome;
 pub mod wire;
 
 pub use cloudstate_transport::{ClientAuth, Plaintext};
+pub use metrics::Metrics;
 pub use proxy::{Proxy, StartError};
 pub use settings::{
-    Compression, HttpTls, OpenApiPath, Origins, Settings, UserFunctionTls, WebSettings,
+    Compression, HttpTls, OpenApiPath, OperatorPort, Origins, Settings, UserFunctionTls,
+    WebSettings,
 };

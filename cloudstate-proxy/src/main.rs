@@ -12,6 +12,7 @@ use cloudstate_proxy::{
 // The sidecar stands beside a service that others call; an embedded proxy may be on somebody's desk.
 #[command(
     mut_arg("http_host", |host| host.default_value("0.0.0.0")),
+    mut_arg("metrics_host", |host| host.default_value("0.0.0.0")),
     mut_arg("plaintext", |plaintext| plaintext.default_value("warn")),
 )]
 struct Arguments {

@@ -7,10 +7,12 @@ use cloudstate_transport::Acceptor;
 use tokio::task::{self, JoinError};
 
 use crate::{
+    admin::Admin,
     catalog::SpecError,
     discovery::{Discovered, discover},
     eventing::{DeadLetters, Subscriptions},
     frontend::{Entrance, Frontend, Listener, Serving},
+    metrics::Metrics,
     rediscovery::{Rediscovery, Served},
     router::Router,
     settings::Settings,
@@ -23,6 +25,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Proxy {
     serving: Serving,
+    admin: Admin,
     rediscovery: Rediscovery,
     dead_letters: Arc<DeadLetters>,
     store: Arc<dyn Store>,
@@ -51,6 +54,11 @@ impl Proxy {
                     address: SocketAddr::new(settings.http_host, settings.http_port),
                     source,
                 })?;
+        let metrics = Metrics::default();
+        let admin = Admin::start(settings, &metrics)
+            .await
+            .map_err(|(address, source)| StartError::BindMetrics { address, source })?;
+        metrics.include_link(&*user_function);
         let Discovered {
             catalog,
             name,
@@ -58,7 +66,14 @@ impl Proxy {
         } = discover(&*user_function).await?;
         let location = settings.store_location(&name);
         let store = task::spawn_blocking(move || store::open(&location)).await??;
-        let router = Router::new(catalog, Arc::clone(&user_function), &store, settings);
+        metrics.include_store(&*store);
+        let router = Router::new(
+            catalog,
+            Arc::clone(&user_function),
+            &store,
+            settings,
+            metrics,
+        );
         let frontend = Frontend::new(router.clone(), settings).await;
         let entrance = Arc::new(Entrance::new(frontend));
         let serving = listener.serve(Arc::clone(&entrance), settings);
@@ -80,6 +95,7 @@ impl Proxy {
         );
         Ok(Self {
             serving,
+            admin,
             rediscovery,
             dead_letters,
             store,
@@ -96,6 +112,11 @@ impl Proxy {
     /// What the subscriptions have given up on.
     pub fn dead_letters(&self) -> &Arc<DeadLetters> {
         &self.dead_letters
+    }
+
+    /// Where operators are served, if they are.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.admin.address()
     }
 
     /// What is served, where, from which store, and a request to try: some lines for a person.
@@ -139,6 +160,14 @@ pub enum StartError {
     /// The port is taken, or not ours to take.
     #[error("cannot serve on {address} (HTTP_HOST, HTTP_PORT)")]
     Bind {
+        /// What was asked for.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The operators' port is taken, or not ours to take.
+    #[error("cannot serve metrics on {address} (METRICS_HOST, METRICS_PORT)")]
+    BindMetrics {
         /// What was asked for.
         address: SocketAddr,
         /// What the system says.

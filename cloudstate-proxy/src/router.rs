@@ -20,6 +20,7 @@ use crate::{
     call::{Answer, Call, CallError, Outcome},
     catalog::{Catalog, Method, Shape},
     entity::{Abandoned, Entities, Envelope, Population, Respond},
+    metrics::Metrics,
     settings::Settings,
     store::Store,
     user_function::UserFunction,
@@ -54,6 +55,7 @@ struct Common {
     /// Where replies are published.
     store: Arc<dyn Store>,
     population: Population,
+    metrics: Metrics,
     effects: TaskTracker,
     effect_places: Arc<Semaphore>,
     abandoned: mpsc::UnboundedSender<Abandoned>,
@@ -77,12 +79,21 @@ impl Router {
         user_function: Arc<dyn UserFunction>,
         store: &Arc<dyn Store>,
         settings: &Settings,
+        metrics: Metrics,
     ) -> Self {
+        let population = Population::new(settings);
+        let counted = population.clone();
+        metrics.read(
+            "cloudstate_live_entities",
+            "Entities in memory, of all types.",
+            move || counted.len() as f64,
+        );
         let (abandoned, outcomes) = mpsc::unbounded_channel();
         let common = Arc::new(Common {
             user_function,
             store: Arc::clone(store),
-            population: Population::new(settings),
+            population,
+            metrics,
             effects: TaskTracker::new(),
             effect_places: Arc::new(Semaphore::new(MAX_ASYNC_EFFECTS)),
             abandoned,
@@ -96,6 +107,11 @@ impl Router {
     /// What is served.
     pub fn catalog(&self) -> &Catalog {
         &self.shared.catalog
+    }
+
+    /// What is measured.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.common().metrics
     }
 
     /// Whether calls of this method carry the caller's metadata.
@@ -176,8 +192,11 @@ impl Router {
             (Host::Actions(actions), _) => return actions.unary(call).await,
         };
         let id = call.method.entity_id(&call.payload)?;
-        let (respond, outcome) =
-            Respond::new(Arc::clone(&call.method), self.common().abandoned.clone());
+        let (respond, outcome) = Respond::new(
+            Arc::clone(&call.method),
+            self.common().abandoned.clone(),
+            entities.meters(),
+        );
         entities.submit(&id, Envelope { call, respond });
         outcome.await
     }

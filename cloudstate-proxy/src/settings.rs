@@ -170,6 +170,27 @@ pub struct Settings {
     )]
     pub store: Option<StoreLocation>,
 
+    /// Address on which operators are served: metrics, readiness and liveness.
+    #[arg(
+        long,
+        env = "METRICS_HOST",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1",
+        value_parser = value::address,
+        help_heading = "Operation"
+    )]
+    pub metrics_host: IpAddr,
+
+    /// Port on which operators are served; 0 picks a free one, `off` needs none. Not set, it is 9090 where that is free.
+    #[arg(
+        long,
+        env = "METRICS_PORT",
+        value_name = "PORT",
+        value_parser = OperatorPort::from_str,
+        help_heading = "Operation"
+    )]
+    pub metrics_port: Option<OperatorPort>,
+
     /// How long requests in progress may take to finish after SIGTERM or Ctrl-C.
     #[arg(
         long,
@@ -198,6 +219,28 @@ impl Default for Settings {
         match settings {
             Ok(settings) => settings,
             Err(error) => unreachable!("every setting has a default: {error}"),
+        }
+    }
+}
+
+/// Where operators are served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OperatorPort {
+    /// Nowhere.
+    Off,
+    /// On this port; 0 is any that is free.
+    Port(u16),
+}
+
+impl FromStr for OperatorPort {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "off" => Ok(Self::Off),
+            _ => value::port(text)
+                .map(Self::Port)
+                .map_err(|_| "write a number from 0 to 65535, or off"),
         }
     }
 }

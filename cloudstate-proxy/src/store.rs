@@ -7,20 +7,24 @@ pub mod conformance;
 mod error;
 mod location;
 mod memory;
+mod meters;
 mod sqlite;
 
 use std::{
     fmt,
     pin::Pin,
     sync::{Arc, OnceLock},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::SystemTime,
 };
 
 use bytestring::ByteString;
 use cloudstate_protocol::Any;
 use futures_util::future::BoxFuture;
+use prometheus::core::Collector;
 use tokio::sync::{oneshot, watch};
+
+use crate::metrics::Persisting;
 
 pub use error::{OpenError, StoreError};
 pub use location::StoreLocation;
@@ -91,6 +95,11 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// What and where it is, for people: `stored by SQLite in ./data/shopping-cart`.
     fn describe(&self) -> String;
+
+    /// What it measures of itself, for one registry to gather.
+    fn collectors(&self) -> Vec<Box<dyn Collector>> {
+        Vec::new()
+    }
 
     /// Stores what is queued and lets go of everything. Later appends and reads fail with [`StoreError::Closed`].
     fn close(&self) -> BoxFuture<'static, Result<(), StoreError>>;
@@ -272,7 +281,10 @@ pub struct JournalEntry {
 ///
 /// Dropping it does not stop it.
 #[derive(Debug)]
-pub struct Commit(CommitState);
+pub struct Commit {
+    state: CommitState,
+    measured: Option<Persisting>,
+}
 
 #[derive(Debug)]
 enum CommitState {
@@ -283,12 +295,27 @@ enum CommitState {
 impl Commit {
     /// One whose outcome is known.
     pub fn ready(result: Result<u64, StoreError>) -> Self {
-        Self(CommitState::Ready(Some(result)))
+        Self::new(CommitState::Ready(Some(result)))
     }
 
     /// One whose outcome will be sent; if the sender is dropped, the store was closed.
     pub fn waiting(receiver: oneshot::Receiver<Result<u64, StoreError>>) -> Self {
-        Self(CommitState::Waiting(receiver))
+        Self::new(CommitState::Waiting(receiver))
+    }
+
+    fn new(state: CommitState) -> Self {
+        Self {
+            state,
+            measured: None,
+        }
+    }
+
+    /// The same, measured from now until its outcome is taken.
+    pub(crate) fn measured(self, persisting: Persisting) -> Self {
+        Self {
+            measured: Some(persisting),
+            ..self
+        }
     }
 }
 
@@ -296,13 +323,15 @@ impl Future for Commit {
     type Output = Result<u64, StoreError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match &mut self.0 {
-            CommitState::Ready(result) => {
-                Poll::Ready(result.take().unwrap_or(Err(StoreError::Closed)))
+        let result = match &mut self.state {
+            CommitState::Ready(result) => result.take().unwrap_or(Err(StoreError::Closed)),
+            CommitState::Waiting(receiver) => {
+                ready!(Pin::new(receiver).poll(cx)).unwrap_or(Err(StoreError::Closed))
             }
-            CommitState::Waiting(receiver) => Pin::new(receiver)
-                .poll(cx)
-                .map(|result| result.unwrap_or(Err(StoreError::Closed))),
+        };
+        if let Some(measured) = self.measured.take() {
+            measured.done(&result);
         }
+        Poll::Ready(result)
     }
 }

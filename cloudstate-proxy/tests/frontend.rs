@@ -47,6 +47,7 @@ async fn proxy_with(flags: &[&str]) -> Proxy {
         "test",
         "--http-host=127.0.0.1",
         "--http-port=0",
+        "--metrics-port=off",
         "--store=memory",
     ];
     let (user_function, _) = Scripted::new(60_000, |message| match message {

@@ -21,6 +21,12 @@ const BAD: &[(&str, &str, &[&str])] = &[
     ),
     ("HTTP_HOST", "--http-host", &["localhost", "300.0.0.1", ""]),
     ("HTTP_PORT", "--http-port", &["65536", "-1", "http", ""]),
+    ("METRICS_HOST", "--metrics-host", &["localhost", ""]),
+    (
+        "METRICS_PORT",
+        "--metrics-port",
+        &["65536", "-1", "on", "http", ""],
+    ),
     (
         "CLOUDSTATE_DRAIN_TIMEOUT",
         "--drain-timeout",

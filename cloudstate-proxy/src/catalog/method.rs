@@ -1,6 +1,6 @@
 //! The methods of services: their shape, their messages, and how they find their entity.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use bytestring::ByteString;
@@ -10,6 +10,7 @@ use tonic::Code;
 use super::EntityKind;
 use crate::{
     call::CallError,
+    metrics::MethodMeters,
     topics::Topic,
     wire::{KeyExtractor, MessageShape},
 };
@@ -35,6 +36,8 @@ pub struct Method {
     pub response_type_url: ByteString,
     /// Where its replies are published.
     pub topic: Option<Arc<Topic>>,
+    /// What is measured of its requests; made with the first.
+    pub(crate) meters: OnceLock<MethodMeters>,
 }
 
 /// How many messages go which way. The names are the protocol's.
@@ -108,6 +111,7 @@ impl Method {
             request_type_url: type_url(input.full_name()),
             response_type_url: type_url(method.output().full_name()),
             topic,
+            meters: OnceLock::new(),
         })
     }
 

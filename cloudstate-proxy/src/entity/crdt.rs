@@ -122,9 +122,13 @@ impl Host for CrdtHost {
             entity_id: id.clone(),
         }));
         loop {
+            let life = self.live.meters.activate();
             // In a box of its own, which is gone when the entity waits.
             let mut end = match Box::pin(self.load(&entity)).await {
-                Ok(Some(mut activation)) => activation.serve(&mut inbox).await,
+                Ok(Some(mut activation)) => {
+                    life.loaded();
+                    activation.serve(&mut inbox).await
+                }
                 Ok(None) => End::Deleted,
                 Err(error) => {
                     tracing::error!(entity = %entity.key(), %error, "the entity cannot be loaded");
@@ -132,6 +136,7 @@ impl Host for CrdtHost {
                     End::Reload
                 }
             };
+            life.ended(matches!(end, End::Reload));
             if let End::Deleted = end {
                 end = deletion::serve(&self, &mut inbox).await;
             }

@@ -154,9 +154,11 @@ impl<K: Kind> Host for DurableHost<K> {
         }));
         let mut snapshot = Snapshot::Use;
         loop {
+            let life = self.live.meters.activate();
             // In a box of its own, which is gone when the entity waits.
             let end = match Box::pin(K::load(&self, &entity, snapshot)).await {
                 Ok(loaded) => {
+                    life.loaded();
                     Activation::new(&self, &entity, loaded)
                         .serve(&mut inbox)
                         .await
@@ -168,6 +170,7 @@ impl<K: Kind> Host for DurableHost<K> {
                     End::Reload { at_once: false }
                 }
             };
+            life.ended(matches!(end, End::Reload { at_once: false }));
             snapshot = Snapshot::Use;
             match end {
                 End::Stopped => return,

@@ -46,6 +46,8 @@ struct Shared {
 struct Waiting {
     commands: VecDeque<Envelope>,
     closed: bool,
+    /// The entity has nothing to do but to wait for a command.
+    idle: bool,
 }
 
 impl Shared {
@@ -57,13 +59,20 @@ impl Shared {
 
 impl Mailbox {
     /// Puts a command behind those that wait.
-    pub(crate) fn send(&self, envelope: Envelope) -> Result<(), Rejected> {
+    #[expect(
+        clippy::result_large_err,
+        reason = "a command that comes back is moved on at once; a box would cost every command that does not"
+    )]
+    pub(crate) fn send(&self, mut envelope: Envelope) -> Result<(), Rejected> {
         let mut waiting = self.0.lock();
         if waiting.closed {
             return Err(Rejected::Closed(envelope));
         }
         if waiting.commands.len() >= self.0.limit {
             return Err(Rejected::Full(envelope));
+        }
+        if !std::mem::take(&mut waiting.idle) {
+            envelope.respond.stash();
         }
         waiting.commands.push_back(envelope);
         drop(waiting);
@@ -79,10 +88,12 @@ impl Mailbox {
 
 impl Inbox {
     /// An inbox with its first command, and the mailbox that takes up to `limit` others.
-    pub(crate) fn new(first: Envelope, limit: usize) -> (Mailbox, Self) {
+    pub(crate) fn new(mut first: Envelope, limit: usize) -> (Mailbox, Self) {
+        first.respond.stash();
         let waiting = Waiting {
             commands: VecDeque::from([first]),
             closed: false,
+            idle: false,
         };
         let shared = Arc::new(Shared {
             waiting: Mutex::new(waiting),
@@ -97,7 +108,8 @@ impl Inbox {
     /// A caller that has gone away before its command began cannot tell whether it ran, so it does not.
     pub(crate) async fn next(&mut self) -> Envelope {
         loop {
-            let envelope = self.receive().await;
+            let mut envelope = self.receive().await;
+            envelope.respond.unstash();
             if !envelope.respond.is_abandoned() {
                 return envelope;
             }
@@ -116,6 +128,7 @@ impl Inbox {
                 Some(envelope) => Poll::Ready(envelope),
                 None => {
                     waiting.commands.shrink_to(KEPT);
+                    waiting.idle = true;
                     Poll::Pending
                 }
             }

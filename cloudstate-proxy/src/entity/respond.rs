@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::{
     call::{CallError, Outcome},
     catalog::Method,
+    metrics::{CommandMeter, EntityMeters},
 };
 
 /// The outcome of a command whose caller has gone away: its events are stored, so its side effects are still due.
@@ -53,6 +54,7 @@ impl Lost {
 pub(crate) struct Respond {
     caller: oneshot::Sender<Result<Outcome, CallError>>,
     lost: Lost,
+    meter: CommandMeter,
 }
 
 /// The caller's end: the outcome, once there is one.
@@ -67,6 +69,7 @@ impl Respond {
     pub(crate) fn new(
         method: Arc<Method>,
         effects: mpsc::UnboundedSender<Abandoned>,
+        meters: &Arc<EntityMeters>,
     ) -> (Self, Awaited) {
         let (caller, outcome) = oneshot::channel();
         let lost = Lost { method, effects };
@@ -74,6 +77,7 @@ impl Respond {
             Self {
                 caller,
                 lost: lost.clone(),
+                meter: CommandMeter::new(meters),
             },
             Awaited { outcome, lost },
         )
@@ -89,7 +93,18 @@ impl Respond {
         self.caller.is_closed()
     }
 
+    /// The command has to wait for its entity.
+    pub(super) fn stash(&mut self) {
+        self.meter.stash();
+    }
+
+    /// The command has waited for its entity, if it had to.
+    pub(super) fn unstash(&mut self) {
+        self.meter.unstash();
+    }
+
     pub(crate) fn send(self, result: Result<Outcome, CallError>) {
+        self.meter.answered(result.is_ok());
         if let Err(Ok(outcome)) = self.caller.send(result) {
             self.lost.keep(outcome);
         }

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     catalog::Subscription,
+    metrics::SubscriptionMeters,
     settings::Settings,
     store::{Store, StoreError},
 };
@@ -29,6 +30,7 @@ pub(super) struct Consumer {
     dead_letters: Arc<DeadLetters>,
     /// How often a method may fail over a message; for ever where there is no number.
     attempts: Option<u32>,
+    meters: SubscriptionMeters,
     stop: CancellationToken,
 }
 
@@ -44,12 +46,14 @@ impl Consumer {
         stop: CancellationToken,
     ) -> Self {
         let source = subscriber.subscription().source.clone();
+        let meters = subscriber.meters();
         Self {
             log: Log::new(Arc::clone(&store), source),
             subscriber,
             store,
             dead_letters,
             attempts: (settings.eventing_attempts > 0).then_some(settings.eventing_attempts),
+            meters,
             stop,
         }
     }
@@ -60,6 +64,7 @@ impl Consumer {
         let Ok(mut position) = self.persist("its position cannot be read", load).await else {
             return;
         };
+        self.meters.position.set(position.at() as i64);
         while self.follow(&mut position).await.is_ok() {}
         if position.due().is_some() {
             self.remember(&mut position).await;
@@ -90,6 +95,7 @@ impl Consumer {
                 self.between_messages(position).await?;
             }
             position.reached(page.reached);
+            self.meters.position.set(position.at() as i64);
             self.between_messages(position).await?;
         }
         let due = position.due();
@@ -123,6 +129,7 @@ impl Consumer {
                 .deliver(&message.payload, &message.metadata)
                 .await;
             let Err(failed) = delivered else {
+                self.meters.handled.inc();
                 return Ok(());
             };
             let is_enough = match (&failed, self.attempts) {
@@ -143,8 +150,10 @@ impl Consumer {
                     service, %source, place, attempts, reason, dead_letter = letter.id,
                     "a message could not be handled and is kept as a dead letter; those behind it go on"
                 );
+                self.meters.dead_letters.inc();
                 return self.bury(&letter, position).await;
             }
+            self.meters.retries.inc();
             tracing::error!(
                 service, %source, place, reason, retry_in = ?pause,
                 "a message could not be handled, and those behind it wait"

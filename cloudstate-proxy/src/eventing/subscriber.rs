@@ -8,6 +8,7 @@ use tonic::Code;
 use crate::{
     call::{Call, CallError},
     catalog::{Method, Subscription},
+    metrics::SubscriptionMeters,
     router::Router,
 };
 
@@ -59,6 +60,11 @@ impl Subscriber {
 
     pub(super) fn subscription(&self) -> &Subscription {
         &self.subscription
+    }
+
+    /// What is measured of it.
+    pub(super) fn meters(&self) -> SubscriptionMeters {
+        self.router.metrics().subscription(&self.subscription)
     }
 
     /// The method for messages of a type.

@@ -33,13 +33,14 @@ use response::{LateMetadata, Responding, Responses};
 pub(super) async fn answer<B>(
     frontend: &Arc<Frontend>,
     request: Request<B>,
-    in_progress: InProgress,
+    mut in_progress: InProgress,
 ) -> Response<Body>
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
 {
     if Builtin::serves(request.uri().path()) {
+        in_progress.meter.answered(Code::Ok);
         return frontend.builtin.answer(request).await;
     }
     let Some(method) = frontend
@@ -47,8 +48,10 @@ where
         .catalog()
         .method_by_path(request.uri().path())
     else {
+        in_progress.meter.answered(Code::Unimplemented);
         return unknown(frontend, request.uri().path());
     };
+    in_progress.meter.is_for(method);
     let service = CallService {
         frontend: Arc::clone(frontend),
         method: Arc::clone(method),
@@ -132,12 +135,24 @@ impl StreamingService<Bytes> for CallService {
 struct GrpcCall {
     frontend: Arc<Frontend>,
     method: Arc<Method>,
+    /// Taken by the response.
     in_progress: Option<InProgress>,
 }
 
 impl GrpcCall {
     async fn answer(
-        self,
+        mut self,
+        request: tonic::Request<Streaming<Bytes>>,
+    ) -> Result<tonic::Response<Responses>, Status> {
+        let response = self.respond(request).await;
+        if let (Err(status), Some(in_progress)) = (&response, &mut self.in_progress) {
+            in_progress.meter.answered(status.code());
+        }
+        response
+    }
+
+    async fn respond(
+        &mut self,
         request: tonic::Request<Streaming<Bytes>>,
     ) -> Result<tonic::Response<Responses>, Status> {
         let (headers, _, messages) = request.into_parts();
@@ -150,21 +165,21 @@ impl GrpcCall {
     }
 
     async fn unary(
-        self,
+        &mut self,
         headers: &HeaderMap,
         mut messages: Streaming<Bytes>,
     ) -> Result<tonic::Response<Responses>, Status> {
         let limit = self.frontend.max_message_size;
         let payload = request::only_message(&mut messages, &self.method, limit).await?;
         let metadata = self.metadata(headers);
-        let call = Call::new(self.method, payload, metadata);
+        let call = Call::new(Arc::clone(&self.method), payload, metadata);
         let answer = self.frontend.router.call(call).await?;
         let answer = answer.ok_or_else(response::no_message)?;
-        Ok(response::one(answer, self.in_progress))
+        Ok(response::one(answer, self.in_progress.take()))
     }
 
     async fn answer_stream(
-        self,
+        &mut self,
         headers: &HeaderMap,
         mut messages: Streaming<Bytes>,
         deadline: Option<Instant>,
@@ -190,8 +205,8 @@ impl GrpcCall {
             answers,
             refused,
             deadline,
-            frontend: self.frontend,
-            in_progress: self.in_progress,
+            frontend: Arc::clone(&self.frontend),
+            in_progress: self.in_progress.take(),
         };
         if self.method.shape.streams_out() {
             responding.many().await

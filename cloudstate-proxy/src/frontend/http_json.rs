@@ -33,18 +33,25 @@ const KNATIVE_PROBE: &str = "k-network-probe";
 pub(super) async fn answer(
     frontend: &Arc<Frontend>,
     request: Request<Incoming>,
-    in_progress: InProgress,
+    mut in_progress: InProgress,
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
+    // What is no call is a probe, or is said to be something else below.
+    in_progress.meter.answered(Code::Ok);
     match frontend
         .router
         .catalog()
         .transcoder
         .route(&parts.method, parts.uri.path())
     {
-        Routed::Found(found) => call(frontend, &parts, body, &found, in_progress)
-            .await
-            .unwrap_or_else(|error| error.into_response(parts.version)),
+        Routed::Found(found) => {
+            let mut in_progress = Some(in_progress);
+            let answer = call(frontend, &parts, body, &found, &mut in_progress).await;
+            if let Some(InProgress { meter, .. }) = &mut in_progress {
+                meter.answered(answer.as_ref().map_or_else(HttpError::code, |_| Code::Ok));
+            }
+            answer.unwrap_or_else(|error| error.into_response(parts.version))
+        }
         // A service's own paths come first.
         Routed::WrongVerb { .. } | Routed::NotFound
             if parts.headers.contains_key(KNATIVE_PROBE) =>
@@ -75,6 +82,7 @@ pub(super) async fn answer(
             response
         }
         Routed::WrongVerb { allowed } => {
+            in_progress.meter.answered(Code::Unimplemented);
             let names: Vec<&str> = allowed.iter().map(http::Method::as_str).collect();
             let names = names.join(", ");
             let message = format!(
@@ -93,6 +101,7 @@ pub(super) async fn answer(
             response
         }
         Routed::NotFound => {
+            in_progress.meter.answered(Code::NotFound);
             let message = format!("nothing is served at {}", parts.uri.path());
             error_body(StatusCode::NOT_FOUND, Code::NotFound, &message)
         }
@@ -104,10 +113,14 @@ async fn call(
     parts: &Parts,
     body: Incoming,
     found: &Found<'_>,
-    in_progress: InProgress,
+    in_progress: &mut Option<InProgress>,
 ) -> Result<Response<Body>, HttpError> {
     let router = &frontend.router;
     let method = Arc::clone(&router.catalog().methods()[found.index()]);
+    if let Some(InProgress { meter, .. }) = in_progress {
+        meter.is_for(&method);
+        meter.answered(Code::Cancelled);
+    }
     if method.shape.streams_in() {
         let text = format!(
             "{}/{} takes a stream of messages, which HTTP/JSON cannot carry; call it over gRPC",

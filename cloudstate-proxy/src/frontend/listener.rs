@@ -69,6 +69,12 @@ impl Listener {
         let max_connections = settings.max_connections.get().min(Semaphore::MAX_PERMITS);
         let places = Arc::new(Semaphore::new(max_connections));
         let scheme = self.acceptor.scheme();
+        let free = Arc::clone(&places);
+        entrance.frontend().router.metrics().read(
+            "cloudstate_frontend_connections",
+            "Connections of clients.",
+            move || (max_connections - free.available_permits()) as f64,
+        );
         let task = tokio::spawn(accept(
             self.socket,
             self.acceptor,

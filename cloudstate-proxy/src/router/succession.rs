@@ -103,18 +103,23 @@ impl Common {
         store: &Arc<dyn Store>,
         settings: &Settings,
     ) -> Vec<Host> {
-        let actions = Actions::new(Arc::clone(&self.user_function), settings);
-        let actions = Arc::new(actions);
         let host = |service: &Arc<Service>| {
             let mut entities = before.iter().filter_map(Host::entities);
             if let Some(entities) = entities.find(|entities| entities.service() == &**service) {
                 return Host::Entities(entities.clone());
             }
-            let population = self.population.clone();
-            let live = LiveEntities::new(Arc::clone(service), settings, population);
-            match Entities::new(live, &self.user_function, store, settings) {
+            let entities = self.metrics.entities(service).and_then(|meters| {
+                let population = self.population.clone();
+                let live = LiveEntities::new(Arc::clone(service), settings, population, meters);
+                Entities::new(live, &self.user_function, store, settings)
+            });
+            match entities {
                 Some(entities) => Host::Entities(entities),
-                None => Host::Actions(Arc::clone(&actions)),
+                None => {
+                    let user_function = Arc::clone(&self.user_function);
+                    let meters = self.metrics.action(service);
+                    Host::Actions(Arc::new(Actions::new(user_function, settings, meters)))
+                }
             }
         };
         catalog.services.iter().map(host).collect()

@@ -39,6 +39,7 @@ use std::{
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
+use prometheus::core::Collector;
 use tokio::sync::watch;
 
 use super::{
@@ -178,6 +179,10 @@ impl Store for SqliteStore {
 
     fn describe(&self) -> String {
         format!("stored by SQLite in {}", self.directory.display())
+    }
+
+    fn collectors(&self) -> Vec<Box<dyn Collector>> {
+        self.writer.collectors(&self.directory)
     }
 
     fn close(&self) -> BoxFuture<'static, Result<(), StoreError>> {

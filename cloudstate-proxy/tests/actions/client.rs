@@ -90,6 +90,7 @@ impl Bench {
             "test",
             "--http-host=127.0.0.1",
             "--http-port=0",
+            "--metrics-port=off",
             "--store=memory",
         ];
         let settings = Arguments::parse_from(always.iter().chain(flags)).settings;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use cloudstate_proxy::{
-    Settings,
+    Metrics, Settings,
     call::{Answer, Call, CallError},
     catalog::Catalog,
     router::{Answers, Router},
@@ -72,7 +72,7 @@ impl Bench {
         let (user_function, opened, reported) = Played::new(passivate_after);
         let catalog = Catalog::new(user_function.spec()).unwrap();
         Self {
-            router: Router::new(catalog, user_function, store, &settings),
+            router: Router::new(catalog, user_function, store, &settings, Metrics::default()),
             opened,
             reported,
         }

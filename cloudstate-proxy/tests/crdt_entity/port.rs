@@ -43,7 +43,12 @@ struct Port {
 impl Port {
     async fn open() -> Self {
         let (user_function, opened, _) = Played::new(60_000);
-        let settings = settings(&["--http-host=127.0.0.1", "--http-port=0", "--store=memory"]);
+        let settings = settings(&[
+            "--http-host=127.0.0.1",
+            "--http-port=0",
+            "--metrics-port=off",
+            "--store=memory",
+        ]);
         let proxy = Proxy::start(user_function, &settings).await.unwrap();
         Self { proxy, opened }
     }

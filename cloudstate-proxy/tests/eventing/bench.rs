@@ -362,6 +362,7 @@ impl Bench {
             "test",
             "--http-host=127.0.0.1",
             "--http-port=0",
+            "--metrics-port=off",
             &store,
             &attempts,
         ];

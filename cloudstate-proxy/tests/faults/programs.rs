@@ -75,7 +75,11 @@ impl Sidecar {
     fn arguments(mut command: Command, port: u16, flags: &[&str]) -> Command {
         let port = port.to_string();
         command
-            .args(["--http-host=127.0.0.1", "--http-port=0"])
+            .args([
+                "--http-host=127.0.0.1",
+                "--http-port=0",
+                "--metrics-port=off",
+            ])
             .args([
                 "--user-function-host=127.0.0.1",
                 "--user-function-port",

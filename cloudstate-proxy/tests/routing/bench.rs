@@ -11,7 +11,7 @@ use cloudstate_protocol::cloudstate::{
     },
 };
 use cloudstate_proxy::{
-    Settings,
+    Metrics, Settings,
     call::{Call, CallError},
     catalog::Catalog,
     router::Router,
@@ -67,7 +67,13 @@ impl Bench {
     ) -> Self {
         let (user_function, seen) = Scripted::new(passivate_after, script);
         let catalog = Catalog::new(user_function.spec()).unwrap();
-        let router = Router::new(catalog, user_function, &store, &settings(flags));
+        let router = Router::new(
+            catalog,
+            user_function,
+            &store,
+            &settings(flags),
+            Metrics::default(),
+        );
         Self { router, seen }
     }
 

@@ -18,6 +18,7 @@ use cloudstate_protocol::{
     version,
 };
 use cloudstate_proxy::{
+    Metrics,
     call::CallError,
     catalog::Catalog,
     router::Router,
@@ -200,7 +201,13 @@ impl Bench {
         };
         let catalog = Catalog::new(&spec).unwrap();
         let user_function = Arc::new(Values { spec, seen: sender });
-        let router = Router::new(catalog, user_function, &store, &settings(&[]));
+        let router = Router::new(
+            catalog,
+            user_function,
+            &store,
+            &settings(&[]),
+            Metrics::default(),
+        );
         Self { router, seen }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, net::SocketAddr, path::PathBuf, sync::Arc};
 
-use cloudstate_proxy::{Proxy, Settings, store::StoreLocation};
+use cloudstate_proxy::{OperatorPort, Proxy, Settings, store::StoreLocation};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -259,6 +259,7 @@ async fn start(cloudstate: &Cloudstate, settings: &Settings) -> Proxy {
 fn settings(store: StoreLocation) -> Settings {
     Settings {
         http_port: 0,
+        metrics_port: Some(OperatorPort::Off),
         store: Some(store),
         ..Settings::default()
     }

@@ -96,7 +96,13 @@ struct Service {
 
 impl Service {
     async fn start(entities: Cloudstate, store: &str) -> Self {
-        let flags = ["test", "--http-port=0", "--store", store];
+        let flags = [
+            "test",
+            "--http-port=0",
+            "--metrics-port=off",
+            "--store",
+            store,
+        ];
         let matches = Settings::augment_args(Command::new("test")).get_matches_from(flags);
         let settings = Settings::from_arg_matches(&matches).unwrap();
         let service = entities.into_user_function().unwrap();

@@ -167,6 +167,7 @@ async fn the_same_holds_where_the_entity_is_behind_a_proxy_of_another_process() 
     let matches = Settings::augment_args(Command::new("test")).get_matches_from([
         "test",
         "--http-port=0",
+        "--metrics-port=off",
         "--store",
         directory,
     ]);

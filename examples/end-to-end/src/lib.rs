@@ -5,6 +5,7 @@
 
 mod grpc;
 mod http;
+mod metrics;
 mod output;
 mod process;
 mod tls;
@@ -12,6 +13,7 @@ mod tls;
 pub use self::{
     grpc::{Client, Responses},
     http::{Answer, Http},
+    metrics::{Metrics, Sample},
     output::Output,
     process::{Ended, Program, Running, cargo_build, lasting_port},
     tls::{Authority, Identity, TlsClient},

@@ -40,12 +40,13 @@ pub struct Ended {
 }
 
 impl Program {
-    /// The program at this path, on a free port, with nothing stored.
+    /// The program at this path, on a free port, with nothing stored and no port for operators.
     pub fn new(executable: impl AsRef<OsStr>) -> Self {
         let mut command = Command::new(executable);
         command.env_clear().stdin(Stdio::null());
         Self(command)
             .env("HTTP_PORT", "0")
+            .env("METRICS_PORT", "off")
             .env("CLOUDSTATE_STORE", "memory")
     }
 

@@ -76,6 +76,7 @@ fn spawn(
     command
         .env("HTTP_HOST", Ipv4Addr::LOCALHOST.to_string())
         .env("HTTP_PORT", port.to_string())
+        .env("METRICS_PORT", "off")
         .env("USER_FUNCTION_HOST", service.ip().to_string())
         .env("USER_FUNCTION_PORT", service.port().to_string());
     Process::spawn("proxy", command)

@@ -6,6 +6,7 @@
 
 mod clients;
 mod meddler;
+mod metrics;
 mod model_service;
 mod other_languages;
 mod own_services;

@@ -33,6 +33,7 @@ use crate::{
     call::CallError,
     crdt::Crdt,
     entity::{Envelope, Inbox, Lost, Respond, closing::CLOSE_TIMEOUT},
+    metrics::Limit,
     store::EntityKey,
     user_function::CrdtConnection,
 };
@@ -73,7 +74,7 @@ pub(super) struct Running {
     pub(super) respond: Respond,
     /// Whether the response is a stream.
     pub(super) streamed: bool,
-    since: Instant,
+    pub(super) since: Instant,
 }
 
 /// A cancellation that the user function has been told of.
@@ -262,6 +263,7 @@ impl<'a> Activation<'a> {
         // What has yet to be replied to may become a stream.
         let streams = self.running.values().filter(|running| running.streamed);
         (self.listeners.len() + streams.count() >= limit).then(|| {
+            self.host.live.meters.rejected(Limit::StreamsPerEntity);
             CallError::exhausted(format!(
                 "{limit} streams are open to entity `{}` of {}, the most that CLOUDSTATE_MAX_STREAMS_PER_ENTITY \
                  allows; try again later",

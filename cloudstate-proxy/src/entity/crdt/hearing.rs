@@ -102,6 +102,7 @@ impl Activation<'_> {
                 "a reply to command {command}, which waits for none"
             )));
         };
+        self.host.live.meters.processed(running.since);
         let changed = if reply.streamed && !running.streamed {
             Err(Fault::Defect(format!(
                 "the reply to command {command} says that more follow, and its method has one response"

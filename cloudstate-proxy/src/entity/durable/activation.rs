@@ -211,6 +211,7 @@ impl<'a, K: Kind> Activation<'a, K> {
             }
         };
         self.snapshot_on_trial = false;
+        self.host.live.meters.processed(running.since);
         if let Some(Action::Failure(failure)) = reply.action {
             let restart = failure.restart && K::RESTARTS;
             self.unanswered.push(

@@ -18,7 +18,7 @@ use tokio::{
     sync::oneshot,
     time::{Instant, sleep_until, timeout},
 };
-use tonic::{Response, Status, body::Body};
+use tonic::{Code, Response, Status, body::Body};
 
 use crate::{
     call::Answer,
@@ -69,7 +69,10 @@ impl LateMetadata {
 }
 
 /// A response of one message.
-pub(super) fn one(answer: Answer, in_progress: Option<InProgress>) -> Response<Responses> {
+pub(super) fn one(answer: Answer, mut in_progress: Option<InProgress>) -> Response<Responses> {
+    if let Some(in_progress) = &mut in_progress {
+        in_progress.meter.answered(Code::Ok);
+    }
     respond(
         answer.metadata,
         Responses::One {
@@ -143,6 +146,18 @@ impl Responding {
     }
 
     async fn next(&mut self) -> Option<Result<Option<Answer>, Status>> {
+        let next = self.wait_for_next().await;
+        if let Some(in_progress) = &mut self.in_progress {
+            match &next {
+                Some(Ok(_)) => {}
+                Some(Err(status)) => in_progress.meter.answered(status.code()),
+                None => in_progress.meter.answered(Code::Ok),
+            }
+        }
+        next
+    }
+
+    async fn wait_for_next(&mut self) -> Option<Result<Option<Answer>, Status>> {
         tokio::select! {
             biased;
             status = refusal(&mut self.refused) => Some(Err(status)),

@@ -7,7 +7,7 @@ use http::{
 use tonic::{Code, body::Body};
 
 use super::{respond, text};
-use crate::call::CallError;
+use crate::call::{CallError, code_name};
 
 pub(super) enum HttpError {
     Call(CallError),
@@ -23,6 +23,15 @@ impl From<CallError> for HttpError {
 }
 
 impl HttpError {
+    /// The status that the same error has over gRPC.
+    pub(super) fn code(&self) -> Code {
+        match self {
+            Self::Call(error) => error.code(),
+            Self::UnsupportedType(_) | Self::UnsupportedEncoding(_) => Code::InvalidArgument,
+            Self::TooLarge { .. } => Code::ResourceExhausted,
+        }
+    }
+
     pub(super) fn into_response(self, version: Version) -> Response<Body> {
         match self {
             // As the TCK has it: the user function's own text and nothing else.
@@ -83,7 +92,7 @@ pub(in crate::frontend) fn error_body(
 
 /// An error as JSON.
 pub(super) fn describe(code: Code, message: &str) -> serde_json::Value {
-    serde_json::json!({ "code": name_of(code), "message": message })
+    serde_json::json!({ "code": code_name(code), "message": message })
 }
 
 /// The HTTP status of a gRPC code, as `google.rpc.Code` documents the mapping.
@@ -103,28 +112,5 @@ fn status_of(code: Code) -> StatusCode {
         Code::Unimplemented => StatusCode::NOT_IMPLEMENTED,
         Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         Code::Unknown | Code::Internal | Code::DataLoss => StatusCode::INTERNAL_SERVER_ERROR,
-    }
-}
-
-/// The code's name in `google.rpc.Code`.
-fn name_of(code: Code) -> &'static str {
-    match code {
-        Code::Ok => "OK",
-        Code::Cancelled => "CANCELLED",
-        Code::Unknown => "UNKNOWN",
-        Code::InvalidArgument => "INVALID_ARGUMENT",
-        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
-        Code::NotFound => "NOT_FOUND",
-        Code::AlreadyExists => "ALREADY_EXISTS",
-        Code::PermissionDenied => "PERMISSION_DENIED",
-        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-        Code::FailedPrecondition => "FAILED_PRECONDITION",
-        Code::Aborted => "ABORTED",
-        Code::OutOfRange => "OUT_OF_RANGE",
-        Code::Unimplemented => "UNIMPLEMENTED",
-        Code::Internal => "INTERNAL",
-        Code::Unavailable => "UNAVAILABLE",
-        Code::DataLoss => "DATA_LOSS",
-        Code::Unauthenticated => "UNAUTHENTICATED",
     }
 }

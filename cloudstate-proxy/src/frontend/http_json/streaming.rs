@@ -11,7 +11,7 @@ use http::{
 use http_body::Frame;
 use http_body_util::StreamBody;
 use tokio::time::{sleep, timeout};
-use tonic::body::Body;
+use tonic::{Code, body::Body};
 
 use super::{
     error::{HttpError, describe},
@@ -45,7 +45,7 @@ struct Responding {
     framing: Framing,
     frontend: Arc<Frontend>,
     /// Counts the request until its last message has been handed over.
-    _in_progress: InProgress,
+    in_progress: Option<InProgress>,
 }
 
 /// Answers a call of a method that streams out.
@@ -57,7 +57,7 @@ pub(super) async fn answer(
     headers: &HeaderMap,
     renderer: Renderer,
     call: Call,
-    in_progress: InProgress,
+    in_progress: &mut Option<InProgress>,
 ) -> Result<Response<Body>, HttpError> {
     let framing = Framing::of(&renderer, headers);
     let mut responding = Responding {
@@ -65,7 +65,7 @@ pub(super) async fn answer(
         renderer,
         framing,
         frontend: Arc::clone(frontend),
-        _in_progress: in_progress,
+        in_progress: in_progress.take(),
     };
     let (mut content_type, mut metadata, mut first) = (framing.content_type(), None, None);
     let outcome = match framing {
@@ -106,11 +106,19 @@ pub(super) async fn answer(
 
 impl Responding {
     async fn next(&mut self) -> Option<Result<Option<Answer>, CallError>> {
-        tokio::select! {
+        let next = tokio::select! {
             biased;
             answer = self.answers.next() => answer,
             error = self.frontend.stopped() => Some(Err(error)),
+        };
+        if let Some(InProgress { meter, .. }) = &mut self.in_progress {
+            match &next {
+                Some(Ok(_)) => {}
+                Some(Err(error)) => meter.answered(error.code()),
+                None => meter.answered(Code::Ok),
+            }
         }
+        next
     }
 
     /// The next message as it stands in the body, or a sign of life.

@@ -88,6 +88,11 @@ impl Queue {
         Commit::waiting(answer)
     }
 
+    /// How many writes wait.
+    pub(super) fn len(&self) -> usize {
+        self.state().waiting.len()
+    }
+
     /// Takes nothing more; the future resolves when the thread has ended.
     pub(super) fn close(&self) -> impl Future<Output = Closed> + Send + 'static {
         let (done, closed) = oneshot::channel();

@@ -2,12 +2,14 @@
 
 use std::{
     collections::HashSet,
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
     thread,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
+use prometheus::core::Collector;
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, ffi};
 
 use tokio::sync::watch;
@@ -21,7 +23,10 @@ use super::{
     tables::{Remembered, Tables},
     write::Write,
 };
-use crate::store::{Commit, EntityKey, EntityRef, OpenError, StoreError};
+use crate::store::{
+    Commit, EntityKey, EntityRef, OpenError, StoreError,
+    meters::{StoreMeters, reading},
+};
 
 /// Entities that are remembered to have met damage.
 const SUSPECTS: usize = 1024;
@@ -31,6 +36,7 @@ const SUSPECTS: usize = 1024;
 pub(super) struct Writer {
     queue: Arc<Queue>,
     grown: watch::Receiver<u64>,
+    meters: StoreMeters,
 }
 
 impl Writer {
@@ -45,6 +51,7 @@ impl Writer {
     ) -> Result<Self, OpenError> {
         let queue = Arc::new(Queue::default());
         let (growing, grown) = watch::channel(stored.position);
+        let meters = StoreMeters::new();
         let journal = Journal {
             growing,
             connection,
@@ -54,6 +61,7 @@ impl Writer {
             index,
             remembered: Remembered::default(),
             suspects: HashSet::new(),
+            meters: meters.clone(),
         };
         let running = Running {
             queue: Arc::clone(&queue),
@@ -67,7 +75,11 @@ impl Writer {
                 doing: "start a thread for",
                 source,
             })?;
-        Ok(Self { queue, grown })
+        Ok(Self {
+            queue,
+            grown,
+            meters,
+        })
     }
 
     pub(super) fn write(&self, write: Write) -> Commit {
@@ -77,6 +89,23 @@ impl Writer {
     /// The position of the last stored event, as it grows.
     pub(super) fn grown(&self) -> watch::Receiver<u64> {
         self.grown.clone()
+    }
+
+    /// What is measured of writing, and of the files in this directory.
+    pub(super) fn collectors(&self, directory: &Path) -> Vec<Box<dyn Collector>> {
+        let (queue, directory) = (Arc::clone(&self.queue), directory.to_owned());
+        let mut collectors = self.meters.collectors();
+        collectors.push(reading(
+            "cloudstate_store_waiting_writes",
+            "Writes that wait for a transaction.",
+            move || queue.len() as f64,
+        ));
+        collectors.push(reading(
+            "cloudstate_store_journal_bytes",
+            "Size of the journal's files, the write-ahead log included.",
+            move || size(&directory),
+        ));
+        collectors
     }
 
     /// Writes what waits, then lets go of the files.
@@ -118,6 +147,7 @@ struct Journal {
     /// Entities that have met damage. They get transactions of their own, so that each new attempt of theirs does not
     /// take everybody else's transaction apart again.
     suspects: HashSet<EntityKey>,
+    meters: StoreMeters,
 }
 
 /// What a transaction did, to be believed once it is committed.
@@ -168,14 +198,16 @@ impl Journal {
 
     /// One transaction. Leaves the group as it was if one of its members turns out to have to go alone.
     fn commit_once(&mut self, group: &mut Vec<Pending>) -> Result<(), StoreError> {
-        let before = self.stored;
+        let (before, since) = (self.stored, Instant::now());
         let Failed { error, culprit } = match self.store(group) {
             Ok(stored) => {
+                self.meters.committed(group.len(), since.elapsed());
                 self.believe(before, group, stored);
                 return Ok(());
             }
             Err(failed) => failed,
         };
+        self.meters.failed();
         // What was learnt inside the transaction went with it.
         self.stored = before;
         self.remembered.forget();
@@ -305,6 +337,12 @@ fn is_failed_sync(error: &rusqlite::Error) -> bool {
     };
     failure.code == ErrorCode::SystemIoFailure
         && [ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_DIR_FSYNC].contains(&failure.extended_code)
+}
+
+fn size(directory: &Path) -> f64 {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let bytes = entries.filter_map(|entry| Some(entry.metadata().ok()?.len()));
+    bytes.sum::<u64>() as f64
 }
 
 fn microseconds(time: SystemTime) -> i64 {

@@ -23,7 +23,12 @@ struct Running {
 
 impl Running {
     async fn start() -> Self {
-        let flags = ["test", "--http-port=0", "--store=memory"];
+        let flags = [
+            "test",
+            "--http-port=0",
+            "--metrics-port=off",
+            "--store=memory",
+        ];
         let matches = Settings::augment_args(Command::new("test")).get_matches_from(flags);
         let settings = Settings::from_arg_matches(&matches).unwrap();
         let desk = Desk::default();

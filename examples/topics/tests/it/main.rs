@@ -6,6 +6,7 @@ mod action_shapes;
 mod dependency_injection;
 mod forwards_and_effects;
 mod json_events;
+mod metrics;
 mod pages;
 mod presence;
 mod value_entity;
