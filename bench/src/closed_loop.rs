@@ -7,7 +7,7 @@ use std::{
     ops::ControlFlow,
     sync::{
         Arc,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -62,7 +62,7 @@ impl ClosedLoop {
             if latencies.is_empty() {
                 return Err(Error::NoCalls {
                     server: server.name().to_owned(),
-                    seconds: self.measured.as_secs_f64(),
+                    seconds: (self.measured + PATIENCE).as_secs_f64(),
                 });
             }
             latencies.sort_unstable();
@@ -76,6 +76,11 @@ impl ClosedLoop {
         phase.set(Phase::MEASURED);
         let before = Used::now(server)?;
         time::sleep(self.measured).await;
+        // However slow the machine is, a measurement is not over before it has something to say.
+        let patience = time::Instant::now() + PATIENCE;
+        while !phase.has_answers() && time::Instant::now() < patience {
+            time::sleep(self.measured).await;
+        }
         let after = Used::now(server)?;
         phase.set(Phase::OVER);
         Ok(before.until(&after))
@@ -94,7 +99,10 @@ impl Tally {
     pub fn answered(&mut self, called: Instant) -> ControlFlow<()> {
         match self.phase.get() {
             Phase::WARM_UP => {}
-            Phase::MEASURED => self.latencies.push(microseconds(called)),
+            Phase::MEASURED => {
+                self.phase.answers.store(true, Ordering::Relaxed);
+                self.latencies.push(microseconds(called));
+            }
             _ => return ControlFlow::Break(()),
         }
         ControlFlow::Continue(())
@@ -236,6 +244,37 @@ impl Used {
     }
 }
 
+/// How busy the whole machine is.
+#[derive(Clone, Copy, Debug)]
+pub struct Cores {
+    at: Instant,
+    machine: Duration,
+}
+
+impl Cores {
+    /// From now on.
+    ///
+    /// # Errors
+    /// This is not Linux.
+    pub fn now() -> Result<Self, Error> {
+        let machine = process::machine_time();
+        Ok(Self {
+            at: Instant::now(),
+            machine: machine.map_err(Error::io("read what the machine does from /proc"))?,
+        })
+    }
+
+    /// Cores that were busy since then.
+    ///
+    /// # Errors
+    /// This is not Linux.
+    pub fn busy(&self) -> Result<f64, Error> {
+        let now = Self::now()?;
+        let worked = now.machine.saturating_sub(self.machine);
+        Ok(worked.as_secs_f64() / (now.at - self.at).as_secs_f64())
+    }
+}
+
 /// A runtime for the calling side.
 ///
 /// # Errors
@@ -256,7 +295,11 @@ pub fn runtime(threads: u16) -> Result<runtime::Runtime, Error> {
 
 /// Whether calls count at the moment.
 #[derive(Debug, Default)]
-struct Phase(AtomicU8);
+struct Phase {
+    number: AtomicU8,
+    /// Whether anything has been answered while calls counted.
+    answers: AtomicBool,
+}
 
 impl Phase {
     const WARM_UP: u8 = 0;
@@ -264,10 +307,14 @@ impl Phase {
     const OVER: u8 = 2;
 
     fn get(&self) -> u8 {
-        self.0.load(Ordering::Relaxed)
+        self.number.load(Ordering::Relaxed)
     }
 
     fn set(&self, phase: u8) {
-        self.0.store(phase, Ordering::Relaxed);
+        self.number.store(phase, Ordering::Relaxed);
+    }
+
+    fn has_answers(&self) -> bool {
+        self.answers.load(Ordering::Relaxed)
     }
 }

@@ -1,9 +1,11 @@
 //! What the disk can do: `fdatasync` after an append.
 
 use std::{
-    fs::{File, OpenOptions},
-    io::Write,
+    ffi::OsString,
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
     path::Path,
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -52,6 +54,33 @@ pub fn probe(directory: &Path) -> Result<f64, Error> {
     Ok(appends.milliseconds(50.0))
 }
 
+/// Has the system forget what it has in memory of the files in `directory`.
+///
+/// # Errors
+/// There is no `dd`, or it cannot read a file.
+pub fn drop_pages(directory: &Path) -> Result<(), Error> {
+    let failed = || {
+        Error::io(format!(
+            "drop the pages of {} from memory",
+            directory.display()
+        ))
+    };
+    for file in fs::read_dir(directory).map_err(failed())? {
+        let mut input = OsString::from("if=");
+        input.push(file.map_err(failed())?.path());
+        // GNU dd reads nothing here, and says that the whole file is not needed any more.
+        let dropped = Command::new("dd")
+            .arg(input)
+            .args(["iflag=nocache", "count=0", "status=none"])
+            .status()
+            .map_err(failed())?;
+        if !dropped.success() {
+            return Err(failed()(io::Error::other("dd failed")));
+        }
+    }
+    Ok(())
+}
+
 fn append(directory: &Path, time: Duration, count: usize) -> Result<Appends, Error> {
     let path = directory.join("appended");
     let failed = || Error::io(format!("append to {}", path.display()));
@@ -70,7 +99,7 @@ fn append(directory: &Path, time: Duration, count: usize) -> Result<Appends, Err
         latencies.push(u32::try_from(began.elapsed().as_micros()).unwrap_or(u32::MAX));
     }
     let elapsed = started.elapsed();
-    std::fs::remove_file(&path).map_err(failed())?;
+    fs::remove_file(&path).map_err(failed())?;
     latencies.sort_unstable();
     Ok(Appends { latencies, elapsed })
 }

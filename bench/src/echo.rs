@@ -6,6 +6,8 @@
 mod cart;
 mod http;
 mod protocol;
+mod replicated;
+mod texts;
 
 use std::{
     future::Future,
@@ -18,7 +20,10 @@ use cloudstate_protocol::cloudstate::eventsourced::event_sourced_server::EventSo
 use tokio::{net::TcpListener, runtime};
 use tonic::transport::server::{Server, TcpIncoming};
 
-use crate::{Error, pb::shopping_cart_server::ShoppingCartServer};
+use crate::{
+    Error, pb::shopping_cart_server::ShoppingCartServer, tags::tags_server::TagsServer,
+    texts::texts_server::TextsServer, votes::votes_server::VotesServer,
+};
 
 /// Streams on one connection; a live entity has one each.
 const STREAMS: u32 = 1_000_000;
@@ -80,6 +85,9 @@ async fn grpc(listener: TcpListener) -> io::Result<()> {
         .max_concurrent_streams(STREAMS)
         .add_service(ShoppingCartServer::new(cart::EchoedCart::default()))
         .add_service(EventSourcedServer::new(protocol::EchoedEntity::default()))
+        .add_service(TextsServer::new(texts::EchoedTexts))
+        .add_service(VotesServer::new(replicated::EchoedVotes::default()))
+        .add_service(TagsServer::new(replicated::EchoedTags))
         .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)))
         .await
         .map_err(io::Error::other)

@@ -68,12 +68,12 @@ pub enum Error {
         /// How long the benchmark waited.
         seconds: u64,
     },
-    /// Too short a measurement to have finished a single call.
-    #[error("no call to {server} finished in {seconds} s; give more with --seconds")]
+    /// A server that answers nothing.
+    #[error("no call to {server} finished in {seconds} s; is the machine overloaded?")]
     NoCalls {
         /// Which server.
         server: String,
-        /// How long the measurement was.
+        /// How long it was waited for.
         seconds: f64,
     },
     /// A journal could not be written.

@@ -27,7 +27,8 @@ pub struct History {
     pub snapshot: bool,
 }
 
-/// Writes `histories` into a new store in `directory`, and closes it.
+/// Writes `histories` into the store in `directory`, which may be a new one, and closes it. None of the carts may be in
+/// it.
 ///
 /// # Errors
 /// The store refuses one of them.

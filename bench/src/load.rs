@@ -1,14 +1,6 @@
 //! Calls of the cart: the loads that scenarios put on it, and single calls around them.
 
-use std::{
-    fmt,
-    ops::Range,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::{fmt, time::Instant};
 
 use tokio::task::JoinSet;
 use tonic::{
@@ -86,14 +78,14 @@ impl Load {
             let picks = |number: u32| Picks::new((seed << 32) + u64::from(number));
             let mut callers = Callers::new();
             if self.call == Call::AddItemJson {
-                for number in 0..self.in_flight {
-                    let client = JsonClient::connect(server).await?;
-                    callers.spawn(add_as_json(
-                        client,
-                        self.carts,
-                        picks(number),
-                        tally.clone(),
-                    ));
+                // All are connected before the first call, which would have the others wait.
+                let mut clients = Vec::new();
+                for _ in 0..self.in_flight {
+                    clients.push(JsonClient::connect(server).await?);
+                }
+                for (number, client) in (0..).zip(clients) {
+                    let (picks, tally) = (picks(number), tally.clone());
+                    callers.spawn(add_as_json(client, self.carts, picks, tally));
                 }
                 return Ok(callers);
             }
@@ -171,45 +163,6 @@ pub async fn channel(server: &Server) -> Result<Channel, Error> {
 /// It does not answer.
 pub async fn connect(server: &Server) -> Result<Client, Error> {
     Ok(ShoppingCartClient::new(channel(server).await?))
-}
-
-/// A client for each call in flight, all on one connection.
-///
-/// # Errors
-/// The server does not answer.
-pub async fn clients(server: &Server, in_flight: u32) -> Result<Vec<Client>, Error> {
-    let client = connect(server).await?;
-    Ok(vec![client; in_flight as usize])
-}
-
-/// Reads each of these carts once, and says how long all took.
-///
-/// # Errors
-/// A call fails.
-pub async fn activate(
-    server: &Server,
-    clients: &[Client],
-    carts: Range<u32>,
-) -> Result<Duration, Error> {
-    let next = Arc::new(AtomicU32::new(carts.start));
-    let mut callers = JoinSet::new();
-    let started = Instant::now();
-    for client in clients {
-        let (mut client, next, end) = (client.clone(), Arc::clone(&next), carts.end);
-        callers.spawn(async move {
-            loop {
-                let cart = next.fetch_add(1, Ordering::Relaxed);
-                if cart >= end {
-                    return Ok(());
-                }
-                client.get_cart(workload::get_cart(cart)).await?;
-            }
-        });
-    }
-    for called in callers.join_all().await {
-        called.map_err(|status| Error::call(server, status))?;
-    }
-    Ok(started.elapsed())
 }
 
 /// Puts one of every product into each of `carts` carts that are still empty, and checks that one of them has it.

@@ -1,22 +1,23 @@
 //! Measures this project beside its limits. See `bench/README.md`.
 
-use std::{env, fs, path::PathBuf, process::ExitCode};
+use std::{env, path::PathBuf, process::ExitCode, time::Instant};
 
 use bench::{
     Error,
     echo::{self, Echo},
+    page,
     plan::{Bench, Plan},
-    process, report,
+    results::{Outcome, Results},
     scenario::Scenario,
 };
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 
 /// Measures the shopping cart beside a bare tonic service, in the same run.
 #[derive(Debug, Parser)]
 #[command(name = "bench")]
 struct Arguments {
-    /// What to measure.
-    #[arg(value_enum, value_name = "SCENARIO", default_value = "command")]
+    /// What to measure [default: command; everything, where there is a report to write].
+    #[arg(value_enum, value_name = "SCENARIO")]
     scenarios: Vec<Scenario>,
 
     #[command(flatten)]
@@ -26,6 +27,18 @@ struct Arguments {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 
+    /// Write pictures of the main tables into this directory, as SVG.
+    #[arg(long, value_name = "DIRECTORY")]
+    plots: Option<PathBuf>,
+
+    /// Write `performance.md`, and its pictures and figures in `performance/`, into this directory.
+    #[arg(long, value_name = "DIRECTORY")]
+    report: Option<PathBuf>,
+
+    /// Measure nothing, but take the figures from a file that `--json` or `--report` wrote.
+    #[arg(long, value_name = "FILE", conflicts_with = "scenarios")]
+    from: Option<PathBuf>,
+
     /// Serve this bare server instead; the benchmark starts itself with this.
     #[arg(long, value_enum, value_name = "ECHO", hide = true)]
     echo_server: Option<Echo>,
@@ -34,11 +47,13 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.echo_server {
-        Some(echo) => echo::serve(echo),
-        None => measure(arguments),
+        Some(echo) => echo::serve(echo).map(|()| true),
+        None => run(&arguments),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        // Said already, where it happened.
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE
@@ -46,27 +61,58 @@ fn main() -> ExitCode {
     }
 }
 
-fn measure(arguments: Arguments) -> Result<(), Error> {
-    let bench = Bench::prepare(arguments.plan)?;
-    let machine = process::machine();
-    println!("{machine}");
-    if cfg!(debug_assertions) {
+/// Whether every scenario has its figures.
+fn run(arguments: &Arguments) -> Result<bool, Error> {
+    let results = match &arguments.from {
+        Some(file) => Results::read(file)?,
+        None => measure(arguments)?,
+    };
+    if let Some(file) = &arguments.json {
+        results.write(file)?;
+    }
+    if let Some(directory) = &arguments.plots {
+        page::plots(&results, directory)?;
+    }
+    if let Some(directory) = &arguments.report {
+        page::write(&results, directory)?;
+    }
+    let mut outcomes = results.scenarios.iter();
+    Ok(outcomes.all(|outcome| outcome.failure.is_none()))
+}
+
+fn measure(arguments: &Arguments) -> Result<Results, Error> {
+    let started = Instant::now();
+    let bench = Bench::prepare(arguments.plan.clone())?;
+    let mut results = Results::begin(env::args().skip(1).collect());
+    println!("{}", results.machine);
+    if !results.optimised {
         println!("A debug build: the figures say nothing. Use `cargo run --release -p bench`.");
     }
-    let mut results = Vec::new();
-    for scenario in arguments.scenarios {
+    let scenarios = match (&*arguments.scenarios, &arguments.report) {
+        ([], None) => &[Scenario::Command],
+        ([], Some(_)) => Scenario::value_variants(),
+        (some, _) => some,
+    };
+    for scenario in scenarios {
         println!("\n## {}\n", scenario.name());
-        let tables = scenario.run(&bench)?;
+        let (tables, failure) = match scenario.run(&bench) {
+            Ok(tables) => (tables, None),
+            // What the other scenarios find out is not lost for it.
+            Err(error) => {
+                eprintln!("error: {}: {error}", scenario.name());
+                (Vec::new(), Some(error.to_string()))
+            }
+        };
         for table in &tables {
             println!("{table}");
         }
-        results.push((scenario.name().to_owned(), tables));
+        results.scenarios.push(Outcome {
+            scenario: scenario.name().to_owned(),
+            tables,
+            failure,
+        });
+        results.took = started.elapsed().as_secs_f64();
     }
-    if let Some(file) = arguments.json {
-        let command: Vec<String> = env::args().skip(1).collect();
-        let json = report::to_json(&machine, &command, &results);
-        fs::write(&file, format!("{json:#}\n"))
-            .map_err(Error::io(format!("write {}", file.display())))?;
-    }
-    Ok(())
+    println!("{}", results.noise());
+    Ok(results)
 }

@@ -21,24 +21,29 @@ use crate::{
 #[derive(Args, Clone, Debug)]
 pub struct Plan {
     /// Length of one measurement; a third of it, at most a second, goes before as a warm-up.
-    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = parse_seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "0.5", value_parser = parse_seconds)]
     pub seconds: Duration,
 
     /// Rounds. Each measures everything once, in an order of its own; tables have the median of the rounds.
-    #[arg(long, value_name = "COUNT", default_value = "5")]
+    #[arg(long, value_name = "COUNT", default_value = "3")]
     pub rounds: NonZeroU32,
 
     /// Carts that the load is spread over, where it is not about a single one.
     #[arg(long, value_name = "COUNT", default_value = "1000")]
     pub carts: NonZeroU32,
 
-    /// Events in the long journals of `start` and `replay`.
+    /// Events of the longest history in `replay`; the journal of `start` has 10 times as many, the longest of `size` 100
+    /// times.
     #[arg(long, value_name = "COUNT", default_value = "100000")]
     pub events: NonZeroU32,
 
-    /// Live entities in `live`; a tenth of them is measured as well.
+    /// Live entities in `footprint` and `live`, which measures a tenth and 10 times as many as well.
     #[arg(long, value_name = "COUNT", default_value = "100000")]
     pub entities: NonZeroU32,
+
+    /// Leave out what takes most of a minute each: the longest journal of `size`, the most entities of `live`.
+    #[arg(long)]
+    pub quick: bool,
 
     /// Measure only what has this in its table's title, where a scenario is many tables; may be given several times.
     #[arg(long, value_name = "TEXT")]
@@ -57,6 +62,14 @@ pub struct Plan {
     /// A shopping cart that is built already, instead of one that is built now.
     #[arg(long, value_name = "PROGRAM")]
     pub cart: Option<PathBuf>,
+}
+
+impl Plan {
+    /// Events of the longest journal in `size`.
+    pub fn most_events(&self) -> u32 {
+        let times = if self.quick { 10 } else { 100 };
+        self.events.get().saturating_mul(times)
+    }
 }
 
 /// Everything that a scenario needs.

@@ -78,8 +78,19 @@ impl Process {
     /// # Errors
     /// The process is gone, or belongs to somebody else.
     pub fn bytes_written(&self) -> io::Result<u64> {
-        let text = fs::read_to_string(self.directory.join("io"))?;
-        named(&text, "write_bytes:")
+        self.io("write_bytes:")
+    }
+
+    /// Bytes it has caused to be read from a disk so far.
+    ///
+    /// # Errors
+    /// The process is gone, or belongs to somebody else.
+    pub fn bytes_read(&self) -> io::Result<u64> {
+        self.io("read_bytes:")
+    }
+
+    fn io(&self, name: &'static str) -> io::Result<u64> {
+        named(&fs::read_to_string(self.directory.join("io"))?, name)
     }
 }
 
@@ -97,7 +108,7 @@ pub fn machine_time() -> io::Result<Duration> {
     ))
 }
 
-/// The machine in one line: processor, cores, kernel.
+/// The machine in one line: processor, cores, memory, kernel.
 pub fn machine() -> String {
     let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = processor
@@ -106,7 +117,12 @@ pub fn machine() -> String {
         .map_or("unknown processor", |(_, model)| model.trim());
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    format!("{model}, {cores} cores, Linux {}", kernel.trim())
+    let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let memory = named(&memory, "MemTotal:").map_or(0.0, |kilobytes| kilobytes as f64 / 1048576.0);
+    format!(
+        "{model}, {cores} cores, {memory:.0} GiB, Linux {}",
+        kernel.trim()
+    )
 }
 
 fn named(text: &str, name: &'static str) -> io::Result<u64> {

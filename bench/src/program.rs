@@ -30,6 +30,24 @@ pub const VALUE_ENTITY: Program = Program {
     name: "value-entity",
 };
 
+/// Polls: replicated maps of counters.
+pub const VOTES: Program = Program {
+    package: "topics",
+    name: "votes",
+};
+
+/// Replicated sets; it is here, because its only purpose is to be measured.
+pub const TAGS: Program = Program {
+    package: "bench",
+    name: "tags",
+};
+
+/// Calls without a state, in four shapes.
+pub const ACTION: Program = Program {
+    package: "topics",
+    name: "action-shapes",
+};
+
 /// The proxy as a process of its own.
 pub const SIDECAR: Program = Program {
     package: "cloudstate-proxy",

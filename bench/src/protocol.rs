@@ -70,10 +70,14 @@ impl StreamLoad {
             for _ in 0..self.connections {
                 clients.push(EventSourcedClient::new(load::channel(server).await?));
             }
-            let mut callers = Callers::new();
+            // All are open before the first command, which would have the others wait.
+            let mut entities = Vec::new();
             for (number, client) in (0..self.streams).zip(clients.iter().cycle()) {
-                let entity = Entity::open(client.clone(), number, self.in_flight);
-                let entity = entity.await.map_err(|status| Error::call(server, status))?;
+                let entity = Entity::open(client.clone(), number, self.in_flight).await;
+                entities.push(entity.map_err(|status| Error::call(server, status))?);
+            }
+            let mut callers = Callers::new();
+            for entity in entities {
                 callers.spawn(entity.command_until_over(tally.clone()));
             }
             Ok(callers)

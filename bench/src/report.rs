@@ -1,11 +1,8 @@
-//! Results: tables for people, JSON for programs, from the same figures.
+//! Tables of figures: Markdown for people, JSON for programs, from the same figures.
 
-use std::{
-    fmt::{self, Write},
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::fmt::{self, Write};
 
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
 
 use crate::figures::{Spread, readable};
 
@@ -13,16 +10,56 @@ use crate::figures::{Spread, readable};
 pub type Figure = (&'static str, f64);
 
 /// Figures of several subjects that are compared with each other.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Table {
     title: String,
+    #[serde(rename = "subjects")]
     rows: Vec<Row>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 struct Row {
     subject: String,
-    figures: Vec<(&'static str, Vec<f64>)>,
+    figures: Vec<Cell>,
+}
+
+/// In JSON the median and the extremes stand beside the rounds, for readers; only the rounds are read back.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(from = "Rounds", into = "Written")]
+struct Cell {
+    name: String,
+    rounds: Vec<f64>,
+}
+
+#[derive(Deserialize)]
+struct Rounds {
+    name: String,
+    rounds: Vec<f64>,
+}
+
+impl From<Rounds> for Cell {
+    fn from(Rounds { name, rounds }: Rounds) -> Self {
+        Self { name, rounds }
+    }
+}
+
+#[derive(Serialize)]
+struct Written {
+    name: String,
+    #[serde(flatten)]
+    spread: Option<Spread>,
+    rounds: Vec<f64>,
+}
+
+impl From<Cell> for Written {
+    fn from(Cell { name, rounds }: Cell) -> Self {
+        let spread = Spread::of(&rounds);
+        Self {
+            name,
+            spread,
+            rounds,
+        }
+    }
 }
 
 impl Table {
@@ -53,25 +90,59 @@ impl Table {
         };
         let row = &mut self.rows[row];
         for &(name, value) in figures {
-            match row.figures.iter_mut().find(|(known, _)| *known == name) {
-                Some((_, values)) => values.push(value),
-                None => row.figures.push((name, vec![value])),
+            match row.figures.iter_mut().find(|cell| cell.name == name) {
+                Some(cell) => cell.rounds.push(value),
+                None => row.figures.push(Cell {
+                    name: name.to_owned(),
+                    rounds: vec![value],
+                }),
             }
         }
     }
 
-    /// The title, and for each subject each figure's median, extremes and rounds.
-    pub fn to_json(&self) -> Value {
-        let rows: Vec<Value> = self.rows.iter().map(Row::to_json).collect();
-        json!({ "title": self.title, "subjects": rows })
+    /// The rows' names.
+    pub fn subjects(&self) -> impl Iterator<Item = &str> {
+        self.rows.iter().map(|row| &*row.subject)
+    }
+
+    /// A figure of a subject.
+    pub fn spread(&self, subject: &str, figure: &str) -> Option<Spread> {
+        let row = self.rows.iter().find(|row| row.subject == subject)?;
+        Spread::of(row.rounds(figure)?)
+    }
+
+    /// The same rows with these figures alone, in this order.
+    #[must_use]
+    pub fn only(&self, figures: &[&str]) -> Self {
+        let rows = self.rows.iter().map(|row| Row {
+            subject: row.subject.clone(),
+            figures: figures
+                .iter()
+                .filter_map(|wanted| row.figures.iter().find(|cell| cell.name == *wanted))
+                .cloned()
+                .collect(),
+        });
+        Self {
+            title: self.title.clone(),
+            rows: rows.collect(),
+        }
+    }
+
+    /// Everything that was measured under this name, in every row and round.
+    pub fn all(&self, figure: &str) -> impl Iterator<Item = f64> {
+        self.rows
+            .iter()
+            .filter_map(move |row| row.rounds(figure))
+            .flatten()
+            .copied()
     }
 
     /// The names of all figures. Rows may have figures that others have not.
-    fn columns(&self) -> Vec<&'static str> {
+    fn columns(&self) -> Vec<&str> {
         let mut columns = Vec::new();
-        for (name, _) in self.rows.iter().flat_map(|row| &row.figures) {
-            if !columns.contains(name) {
-                columns.push(name);
+        for cell in self.rows.iter().flat_map(|row| &row.figures) {
+            if !columns.contains(&&*cell.name) {
+                columns.push(&*cell.name);
             }
         }
         columns
@@ -79,22 +150,13 @@ impl Table {
 }
 
 impl Row {
-    fn to_json(&self) -> Value {
-        let figures: Map<String, Value> = self
-            .figures
-            .iter()
-            .filter_map(|(name, values)| {
-                let Spread { median, min, max } = Spread::of(values)?;
-                let figure = json!({ "median": median, "min": min, "max": max, "rounds": values });
-                Some(((*name).to_owned(), figure))
-            })
-            .collect();
-        json!({ "subject": self.subject, "figures": figures })
+    fn rounds(&self, figure: &str) -> Option<&[f64]> {
+        let cell = self.figures.iter().find(|cell| cell.name == figure)?;
+        Some(&cell.rounds)
     }
 
     fn cell(&self, column: &str) -> String {
-        let values = self.figures.iter().find(|(name, _)| *name == column);
-        match values.and_then(|(_, values)| Spread::of(values)) {
+        match self.rounds(column).and_then(Spread::of) {
             None => String::new(),
             Some(spread) if spread.min == spread.max => readable(spread.median),
             Some(Spread { median, min, max }) => format!(
@@ -107,7 +169,7 @@ impl Row {
     }
 }
 
-/// A Markdown table, padded so that it is read as well without a renderer.
+/// The title, and a Markdown table that is read as well without a renderer.
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let columns = self.columns();
@@ -117,53 +179,44 @@ impl fmt::Display for Table {
             let cells = columns.iter().map(|column| row.cell(column));
             lines.push(std::iter::once(row.subject.clone()).chain(cells).collect());
         }
-        let widths: Vec<usize> = (0..=columns.len())
-            .map(|at| {
-                lines
-                    .iter()
-                    .map(|line| line[at].chars().count())
-                    .max()
-                    .unwrap_or(0)
-            })
-            .collect();
-        let rule = widths.iter().enumerate().map(|(at, &width)| match at {
-            0 => "-".repeat(width),
-            _ => "-".repeat(width.max(2) - 1) + ":",
-        });
-        lines.insert(1, rule.collect());
-
         writeln!(f, "### {}\n", self.title)?;
-        for line in lines {
-            let mut text = String::new();
-            for (at, (cell, &width)) in line.iter().zip(&widths).enumerate() {
-                match at {
-                    0 => write!(text, "| {cell:<width$} |")?,
-                    _ => write!(text, " {cell:>width$} |")?,
-                }
-            }
-            writeln!(f, "{text}")?;
-        }
-        Ok(())
+        f.write_str(&markdown(&lines, 1))
     }
 }
 
-/// Everything that a run found out, as JSON: the machine, the command line, the time in seconds since 1970, and the
-/// tables of each scenario.
-pub fn to_json(machine: &str, command: &[String], scenarios: &[(String, Vec<Table>)]) -> Value {
-    let taken_at = SystemTime::now().duration_since(UNIX_EPOCH);
-    let scenarios: Vec<Value> = scenarios
-        .iter()
-        .map(|(name, tables)| {
-            let tables: Vec<Value> = tables.iter().map(Table::to_json).collect();
-            json!({ "scenario": name, "tables": tables })
+/// Lines of cells as a Markdown table, padded; the first line is the header. Behind the first `texts` columns are numbers.
+pub fn markdown(lines: &[Vec<String>], texts: usize) -> String {
+    let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
+    let cell = |line: &[String], at: usize| line.get(at).cloned().unwrap_or_default();
+    let widths: Vec<usize> = (0..columns)
+        .map(|at| {
+            let widths = lines.iter().map(|line| cell(line, at).chars().count());
+            widths.max().unwrap_or(0).max(2)
         })
         .collect();
-    json!({
-        "machine": machine,
-        "command": command,
-        "taken_at": taken_at.map_or(0, |time| time.as_secs()),
-        "scenarios": scenarios,
-    })
+    let mut text = String::new();
+    for (number, line) in lines.iter().enumerate() {
+        for (at, &width) in widths.iter().enumerate() {
+            // Writing to a string cannot fail.
+            let _ = if at < texts {
+                write!(text, "| {:<width$} ", cell(line, at))
+            } else {
+                write!(text, "| {:>width$} ", cell(line, at))
+            };
+        }
+        text.push_str("|\n");
+        if number == 0 {
+            for (at, &width) in widths.iter().enumerate() {
+                let _ = if at < texts {
+                    write!(text, "| {} ", "-".repeat(width))
+                } else {
+                    write!(text, "| {}: ", "-".repeat(width - 1))
+                };
+            }
+            text.push_str("|\n");
+        }
+    }
+    text
 }
 
 #[cfg(test)]
@@ -194,10 +247,27 @@ mod tests {
 
     #[test]
     fn json_keeps_every_round() {
-        let json = table().to_json();
-        let figure = &json["subjects"][0]["figures"]["calls/s"];
+        let json = serde_json::to_value(table()).unwrap();
+        let figure = &json["subjects"][0]["figures"][0];
+        assert_eq!(figure["name"], "calls/s");
         assert_eq!(figure["median"], 60_000.0);
         assert_eq!(figure["rounds"].as_array().unwrap().len(), 3);
         assert_eq!(json["subjects"][1]["subject"], "cart");
+
+        let read: Table = serde_json::from_value(json).unwrap();
+        assert_eq!(read.to_string(), table().to_string());
+    }
+
+    #[test]
+    fn figures_are_found_by_their_names() {
+        let table = table();
+        assert_eq!(table.spread("cart", "of echo").unwrap().median, 0.5);
+        assert_eq!(table.spread("cart", "p50 ms"), None);
+        assert_eq!(table.all("p50 ms").count(), 3);
+        let text = table.only(&["of echo"]).to_string();
+        assert!(
+            text.contains("0.500") && !text.contains("calls/s"),
+            "{text}"
+        );
     }
 }

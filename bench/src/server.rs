@@ -27,6 +27,7 @@ pub struct Launch {
     arguments: Vec<OsString>,
     environment: Vec<(&'static str, OsString)>,
     durable: bool,
+    one_core: bool,
     /// Of a sidecar: what is started before it, and stopped behind it.
     user_function: Option<Box<Launch>>,
 }
@@ -89,6 +90,13 @@ impl Launch {
         self
     }
 
+    /// Keeps it off all cores but the first, by `taskset` of util-linux.
+    #[must_use]
+    pub fn on_one_core(mut self) -> Self {
+        self.one_core = true;
+        self
+    }
+
     /// Entities leave memory when they have been idle for this long.
     #[must_use]
     pub fn passivating_after(self, idle: Duration) -> Self {
@@ -98,6 +106,16 @@ impl Launch {
         )
     }
 
+    fn command(&self) -> Command {
+        if !self.one_core {
+            return Command::new(&self.program);
+        }
+        // It becomes the program, so that the process is the same.
+        let mut command = Command::new("taskset");
+        command.args(["-c", "0"]).arg(&self.program);
+        command
+    }
+
     fn program(name: impl Into<String>, program: &Path) -> Self {
         Self {
             name: name.into(),
@@ -105,6 +123,7 @@ impl Launch {
             arguments: Vec::new(),
             environment: Vec::new(),
             durable: false,
+            one_core: false,
             user_function: None,
         }
     }
@@ -151,7 +170,8 @@ impl Server {
         let port = user_function.as_ref().and_then(|server| server.port());
         let log = directory.join(format!("{}.log", name.replace([' ', ',', '/'], "-")));
         let stderr = File::create(&log).map_err(Error::io(format!("create {}", log.display())))?;
-        let mut child = Command::new(&launch.program)
+        let mut child = launch
+            .command()
             .args(&launch.arguments)
             // Nothing in the caller's environment may change what is measured.
             .env_clear()
@@ -238,6 +258,14 @@ impl Server {
     /// It is gone.
     pub fn bytes_written(&self) -> Result<u64, Error> {
         self.sum(Process::bytes_written)
+    }
+
+    /// Bytes that it has had read from a disk so far; what is in the page cache is not.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub fn bytes_read(&self) -> Result<u64, Error> {
+        self.sum(Process::bytes_read)
     }
 
     fn sum<T: Sum>(&self, figure: impl Fn(&Process) -> io::Result<T>) -> Result<T, Error> {

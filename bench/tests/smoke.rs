@@ -56,12 +56,18 @@ fn subjects(table: &Value) -> Vec<&str> {
         .collect()
 }
 
+/// A figure of one of a table's subjects.
+fn median(subject: &Value, figure: &str) -> Option<f64> {
+    let figures = subject["figures"].as_array().unwrap();
+    let found = figures.iter().find(|found| found["name"] == figure)?;
+    found["median"].as_f64()
+}
+
 /// Every subject of `table` has a positive `figure`.
 fn assert_positive(table: &Value, figure: &str) {
     for subject in table["subjects"].as_array().unwrap() {
-        let median = &subject["figures"][figure]["median"];
         assert!(
-            median.as_f64().is_some_and(|median| median > 0.0),
+            median(subject, figure).is_some_and(|median| median > 0.0),
             "{figure} of {subject}"
         );
     }
@@ -93,8 +99,7 @@ fn limits_are_measured_without_a_cart() {
 /// Every subject but the first has its ratio to the first.
 fn assert_compared_with_echo(table: &Value) {
     for subject in &table["subjects"].as_array().unwrap()[1..] {
-        let ratio = &subject["figures"]["calls of echo"]["median"];
-        assert!(ratio.as_f64().unwrap() > 0.0, "{subject}");
+        assert!(median(subject, "calls of echo").unwrap() > 0.0, "{subject}");
     }
 }
 
@@ -105,16 +110,19 @@ fn commands_are_measured_beside_the_echo() {
     let (memory, calls) = tables.split_last().unwrap();
     assert_eq!(calls.len(), 21, "10 of AddItem, 5 of GetCart, 6 as JSON");
     for table in calls {
-        let expected: &[&str] = match table["title"].as_str().unwrap() {
-            title if title.contains("JSON") => &["echo, hyper", "cart, memory", "cart, SQLite"],
-            _ => &[
-                "echo",
+        let expected = match table["title"].as_str().unwrap() {
+            title if title.contains("JSON") => "echo, hyper",
+            _ => "echo",
+        };
+        assert_eq!(
+            subjects(table),
+            [
+                expected,
                 "cart, memory",
                 "cart, SQLite",
                 "cart, SQLite, sidecar",
-            ],
-        };
-        assert_eq!(subjects(table), expected);
+            ]
+        );
         assert_positive(table, "calls/s");
         assert_positive(table, "client us/call");
         assert_compared_with_echo(table);
@@ -155,18 +163,15 @@ fn starts_and_replays_are_measured() {
             "echo",
             "cart, memory",
             "cart, new store",
-            "cart, 250 events",
-            "cart, 250 events, killed under load",
+            "cart, 2500 events",
+            "cart, 2500 events, killed under load",
         ]
     );
-    assert_eq!(
-        subjects(replay),
-        [
-            "10 events",
-            "25 events",
-            "250 events",
-            "250 events and a snapshot"
-        ]
+    let rows = subjects(replay);
+    assert_eq!(rows.len(), 12);
+    assert!(
+        rows.contains(&"250 events and a snapshot, cold"),
+        "{rows:?}"
     );
     for table in [start, replay] {
         assert_positive(table, "first reply ms");
@@ -175,23 +180,95 @@ fn starts_and_replays_are_measured() {
 }
 
 #[test]
-fn live_entities_are_measured() {
-    let figures = bench(&["live", "--entities", "500"]);
-    let [live] = tables(&figures).collect::<Vec<_>>()[..] else {
-        panic!("not one table: {figures}");
+fn live_entities_and_footprints_are_measured() {
+    let figures = bench(&["live", "footprint", "--entities", "50"]);
+    let [live, sizes, memory] = tables(&figures).collect::<Vec<_>>()[..] else {
+        panic!("not three tables: {figures}");
     };
     assert_eq!(
-        subjects(live),
+        subjects(live)[..4],
         [
+            "event sourced, 5 stay",
             "event sourced, 50 stay",
             "event sourced, 500 stay",
-            "event sourced, 500 leave",
-            "value, 50 stay",
-            "value, 500 stay",
-            "value, 500 leave",
+            "event sourced, 10 leave",
         ]
     );
+    assert_eq!(subjects(live).len(), 12, "three kinds");
     assert_positive(live, "activations/s");
+    assert_eq!(subjects(sizes), ["cart", "cloudstate-proxy"]);
+    assert_positive(sizes, "MB");
+    assert_eq!(subjects(memory).len(), 4);
+    assert_positive(memory, "idle MB");
+}
+
+#[test]
+fn streams_and_replicated_data_are_measured() {
+    let figures = bench(&["stream"]);
+    let tables: Vec<&Value> = tables(&figures).collect();
+    let (memory, calls) = tables.split_last().unwrap();
+    assert_eq!(calls.len(), 12, "7 of actions, 5 of CRDT entities");
+    for table in calls {
+        assert!(subjects(table).len() > 1, "{table}");
+        assert_positive(table, "calls/s");
+        assert_compared_with_echo(table);
+    }
+    assert_positive(memory, "peak MB");
+}
+
+#[test]
+fn journals_that_grow_are_measured() {
+    let figures = bench(&["size", "--quick"]);
+    let [size] = tables(&figures).collect::<Vec<_>>()[..] else {
+        panic!("not one table: {figures}");
+    };
+    assert_eq!(subjects(size), ["2500 events"]);
+    assert_positive(size, "calls of a small journal");
+    assert_positive(size, "journal MB");
+}
+
+#[test]
+fn more_than_can_be_carried_is_refused_and_counted() {
+    let figures = bench(&["overload"]);
+    let [table] = tables(&figures).collect::<Vec<_>>()[..] else {
+        panic!("not one table: {figures}");
+    };
+    assert_eq!(subjects(table).len(), 4);
+    assert_positive(table, "sent/s");
+}
+
+#[test]
+fn a_report_is_a_page_with_pictures() {
+    let directory = tempfile::tempdir().unwrap();
+    let report = directory.path().join("docs");
+    let run = |arguments: &[&str]| {
+        let run = Command::new(BENCH).args(arguments).output().unwrap();
+        let errors = String::from_utf8_lossy(&run.stderr);
+        assert!(run.status.success(), "{errors}");
+    };
+    let report = report.to_str().unwrap();
+    run(&[
+        "language",
+        "--only",
+        "64 commands",
+        "--seconds",
+        "0.03",
+        "--rounds",
+        "1",
+        "--report",
+        report,
+    ]);
+    let read = |file: &str| std::fs::read_to_string(Path::new(report).join(file)).unwrap();
+    let page = read("performance.md");
+    assert!(page.contains("## The language half"), "{page}");
+    assert!(page.contains("](performance/language.svg)"), "{page}");
+    assert!(page.contains("| node-support [1]"), "{page}");
+    assert!(read("performance/language.svg").starts_with("<svg"));
+
+    // The page is made again from its own figures.
+    let figures = Path::new(report).join("performance/figures.json");
+    run(&["--from", figures.to_str().unwrap(), "--report", report]);
+    assert_eq!(read("performance.md"), page);
 }
 
 #[test]

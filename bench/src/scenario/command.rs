@@ -31,7 +31,7 @@ pub fn run(bench: &Bench) -> Result<Vec<Table>, Error> {
         for (load, table) in &mut cases {
             let compared: &[&str] = match load.call {
                 Call::AddItem | Call::GetCart => &[ECHO, IN_MEMORY, EMBEDDED, SIDECAR],
-                Call::AddItemJson => &[HTTP_ECHO, IN_MEMORY, EMBEDDED],
+                Call::AddItemJson => &[HTTP_ECHO, IN_MEMORY, EMBEDDED, SIDECAR],
             };
             let compared: Vec<&Server> = servers
                 .iter()

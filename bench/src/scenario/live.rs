@@ -3,79 +3,97 @@
 use std::time::Duration;
 
 use crate::{
-    Error, load,
+    Error,
+    live::{self, Kind},
+    load,
     plan::{Bench, in_turn},
     program,
     report::Table,
     server::{Launch, Server, Store},
 };
 
-/// Calls in flight while entities are made live.
-const IN_FLIGHT: u32 = 64;
-/// Longer than any run: entities stay.
-const STAY: Duration = Duration::from_secs(3600);
+/// Entities that are live before the measurement begins: connections and buffers are there then.
+const BEFORE: u32 = 64;
 /// Shorter than any run: entities leave as soon as they are idle.
 const LEAVE: Duration = Duration::from_millis(1);
 
+/// What is done with the entities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Stay,
+    Leave,
+}
+
+struct Subject {
+    kind: Kind,
+    launch: Launch,
+    entities: u32,
+    fate: Fate,
+    /// Memory does not vary between rounds, and a million entities take most of a minute.
+    once: bool,
+}
+
 /// Measures entities that stay in memory, and entities that leave it at once.
 pub fn run(bench: &Bench) -> Result<Vec<Table>, Error> {
-    let entities = bench.plan.entities.get();
-    let counts = [entities / 10, entities].map(|count| count.max(1));
-    let value_cart = bench.program(program::VALUE_ENTITY)?;
-    let kinds = [("event sourced", bench.cart()?), ("value", &value_cart)];
-    let subjects: Vec<_> = kinds
-        .iter()
-        .flat_map(|&(kind, program)| {
-            let launch = |name: String, idle| {
-                Launch::cart(name, program, &Store::Memory).passivating_after(idle)
+    let programs = [
+        (Kind::EventSourced, bench.cart()?.to_owned()),
+        (Kind::Value, bench.program(program::VALUE_ENTITY)?),
+        (Kind::Crdt, bench.program(program::VOTES)?),
+    ];
+    let most = bench.plan.entities.get();
+    let shapes = [
+        (most / 10, Fate::Stay, false),
+        (most, Fate::Stay, true),
+        (most.saturating_mul(10), Fate::Stay, true),
+        (most / 5, Fate::Leave, false),
+    ];
+    let mut subjects = Vec::new();
+    for (kind, program) in &programs {
+        let longest = |entities| bench.plan.quick && entities > most;
+        for (entities, fate, once) in shapes {
+            if longest(entities) {
+                continue;
+            }
+            let entities = entities.max(1);
+            let does = match fate {
+                Fate::Stay => "stay",
+                Fate::Leave => "leave",
             };
-            let stay = counts.map(|count| {
-                let name = format!("{kind}, {count} stay");
-                (launch(name, STAY), count, true)
-            });
-            let leave = (
-                launch(format!("{kind}, {entities} leave"), LEAVE),
+            let name = format!("{}, {entities} {does}", kind.name());
+            let launch = Launch::cart(name, program, &Store::Memory);
+            subjects.push(Subject {
+                kind: *kind,
+                launch: match fate {
+                    Fate::Stay => live::staying(launch, bench),
+                    Fate::Leave => launch.passivating_after(LEAVE),
+                },
                 entities,
-                false,
-            );
-            stay.into_iter().chain([leave])
-        })
-        .collect();
+                fate,
+                once,
+            });
+        }
+    }
     let mut table = Table::new("Entities without state, made live by their first call");
+    // The order of the first round is that of the rows.
     for round in bench.rounds("live") {
-        for (launch, count, stay) in in_turn(&subjects, round) {
-            measure(bench, launch, *count, *stay, &mut table)?;
+        for subject in in_turn(&subjects, round).filter(|subject| round == 0 || !subject.once) {
+            measure(bench, subject, &mut table)?;
         }
     }
     Ok(vec![table])
 }
 
-fn measure(
-    bench: &Bench,
-    launch: &Launch,
-    count: u32,
-    stay: bool,
-    table: &mut Table,
-) -> Result<(), Error> {
-    let server = Server::start(launch, bench.directory())?;
-    let took = load::runtime(1)?.block_on(async {
-        let clients = load::clients(&server, IN_FLIGHT).await?;
-        // Connections and buffers are there; what memory is taken from here on is taken for entities.
-        load::activate(&server, &clients, 0..IN_FLIGHT).await?;
-        let memory = server.memory()?;
-        let used = server.cpu_time()?;
-        let took = load::activate(
-            &server,
-            &clients,
-            IN_FLIGHT..IN_FLIGHT.saturating_add(count),
-        )
-        .await?;
+fn measure(bench: &Bench, subject: &Subject, table: &mut Table) -> Result<(), Error> {
+    let server = Server::start(&subject.launch, bench.directory())?;
+    let (took, used, grown) = load::runtime(1)?.block_on(async {
+        live::activate(&server, subject.kind, 0..BEFORE).await?;
+        let (memory, used) = (server.memory()?, server.cpu_time()?);
+        let entities = BEFORE..BEFORE.saturating_add(subject.entities);
+        let took = live::activate(&server, subject.kind, entities).await?;
         let used = server.cpu_time()?.saturating_sub(used);
-        let grown = server.memory()?.saturating_sub(memory);
-        Ok::<_, Error>((took, used, grown))
-    });
-    let (took, used, grown) = took?;
-    let count = f64::from(count);
+        Ok::<_, Error>((took, used, server.memory()?.saturating_sub(memory)))
+    })?;
+    let count = f64::from(subject.entities);
     table.record(
         server.name(),
         &[
@@ -84,8 +102,11 @@ fn measure(
             ("grown by MB", grown as f64 / 1e6),
         ],
     );
-    if stay {
+    if subject.fate == Fate::Stay {
         table.record(server.name(), &[("bytes/entity", grown as f64 / count)]);
+        // It has nothing to write down, and a million entities to say goodbye to.
+        server.kill();
+        return Ok(());
     }
     server.stop()
 }

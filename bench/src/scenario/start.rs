@@ -39,7 +39,7 @@ enum Subject {
 pub fn run(bench: &Bench) -> Result<Vec<Table>, Error> {
     // Not within the first measurement.
     bench.cart()?;
-    let events = bench.plan.events;
+    let events = events(bench);
     let subjects = {
         let journals = [
             bench.directory().join("stopped"),
@@ -138,9 +138,14 @@ fn measure(bench: &Bench, name: &str, subject: &Subject, table: &mut Table) -> R
     Ok(())
 }
 
+/// Events of the long journals.
+fn events(bench: &Bench) -> u32 {
+    bench.plan.events.get().saturating_mul(10)
+}
+
 /// The events, spread evenly over the carts. Each has a snapshot, as it would have if it were written by commands.
 fn histories(bench: &Bench) -> Vec<History> {
-    let (events, carts) = (bench.plan.events.get(), bench.plan.carts.get());
+    let (events, carts) = (events(bench), bench.plan.carts.get());
     (0..carts)
         .map(|cart| History {
             cart,
