@@ -118,6 +118,9 @@ impl Frontend {
         self: Arc<Self>,
         request: Request<Incoming>,
     ) -> Result<Response<Body>, Infallible> {
+        if let Some(answer) = cors::intrusion(self.cors.as_ref(), &request) {
+            return Ok(answer);
+        }
         let Some(cors) = &self.cors else {
             return Ok(self.respond(request).await);
         };

@@ -326,4 +326,22 @@ mod tests {
         }
         command.debug_assert();
     }
+
+    #[test]
+    fn the_page_on_the_web_has_every_setting_with_its_default() {
+        let page = include_str!("../../docs/web.md");
+        let command = Settings::augment_args(Command::new("proxy"));
+        let settings = command
+            .get_arguments()
+            .filter(|argument| argument.get_help_heading() == Some("Web"));
+        for argument in settings {
+            let variable = argument.get_env().unwrap().to_str().unwrap();
+            let default = match argument.get_default_values() {
+                [] => "none".to_owned(),
+                [default, ..] => format!("`{}`", default.to_str().unwrap()),
+            };
+            let row = format!("| `{variable}` | {default} |");
+            assert!(page.contains(&row), "{row}");
+        }
+    }
 }

@@ -11,6 +11,8 @@ mod client;
 mod compression;
 #[path = "actions/cors.rs"]
 mod cors;
+#[path = "actions/dynamic.rs"]
+mod dynamic;
 #[path = "actions/function.rs"]
 mod function;
 #[path = "actions/grpc.rs"]

@@ -1,6 +1,9 @@
 //! Cross-origin resource sharing: tells browsers which pages of other origins may call, and read what is answered.
 //!
 //! It keeps nobody out who is no browser, and nothing back from the pages of the front-end's own origin.
+//!
+//! Browsers ask before most calls, and keep those to themselves that may not be made. Some calls they have always made
+//! without asking, as a form does; of pages that may not call, these are refused here.
 
 use std::time::Duration;
 
@@ -10,7 +13,8 @@ use http::{
         ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS,
         ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
         ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD,
-        CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, DATE, EXPIRES, LAST_MODIFIED, ORIGIN, VARY,
+        CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, DATE, EXPIRES, HOST, LAST_MODIFIED, ORIGIN,
+        VARY,
     },
 };
 use tonic::{Code, body::Body};
@@ -57,16 +61,7 @@ impl Cors {
             return None;
         }
         let Some(permission) = self.permission(Some(origin)) else {
-            let text = format!(
-                "pages of {} may not call; the variables CLOUDSTATE_CORS_ORIGINS and CLOUDSTATE_CORS_CREDENTIAL_ORIGINS \
-                 say whose may",
-                origin.to_str().unwrap_or("this origin")
-            );
-            return Some(http_json::error_body(
-                StatusCode::FORBIDDEN,
-                Code::PermissionDenied,
-                &text,
-            ));
+            return Some(refuse(Some(origin)));
         };
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NO_CONTENT;
@@ -111,6 +106,66 @@ impl Cors {
             credentials,
         })
     }
+}
+
+/// The answer to a call that a page of another origin makes unasked and may not make; `None` for all other requests.
+pub(super) fn intrusion<B>(cors: Option<&Cors>, request: &Request<B>) -> Option<Response<Body>> {
+    if request.method() != Method::POST || !is_sent_unasked(request.headers()) {
+        return None;
+    }
+    let origin = request.headers().get(ORIGIN);
+    let is_own = match request.headers().get(SEC_FETCH_SITE) {
+        Some(site) => site == "same-origin" || site == "none",
+        // No browser, or an old one.
+        None => origin.is_none_or(|origin| is_own(origin, request)),
+    };
+    let may_call = || cors.is_some_and(|cors| cors.permission(origin).is_some());
+    (!is_own && !may_call()).then(|| refuse(origin))
+}
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Whether the body is of a type that a form may have, or of none.
+fn is_sent_unasked(headers: &HeaderMap) -> bool {
+    let Some(content_type) = headers.get(CONTENT_TYPE) else {
+        return true;
+    };
+    let essence = content_type.as_bytes().split(|&byte| byte == b';').next();
+    let essence = essence.unwrap_or_default().trim_ascii();
+    let types: [&[u8]; 4] = [
+        b"",
+        b"text/plain",
+        b"multipart/form-data",
+        b"application/x-www-form-urlencoded",
+    ];
+    types
+        .iter()
+        .any(|unasked| essence.eq_ignore_ascii_case(unasked))
+}
+
+/// Whether a page's origin is where it calls. Somebody in between may speak TLS for this front-end, so that the schemes
+/// may differ.
+fn is_own<B>(origin: &HeaderValue, request: &Request<B>) -> bool {
+    let page = origin
+        .to_str()
+        .ok()
+        .and_then(|origin| origin.split_once("://"));
+    let host = request.headers().get(HOST);
+    let called = match request.uri().authority() {
+        Some(authority) => Some(authority.as_str()),
+        None => host.and_then(|host| host.to_str().ok()),
+    };
+    matches!((page, called), (Some((_, page)), Some(called)) if page.eq_ignore_ascii_case(called))
+}
+
+fn refuse(origin: Option<&HeaderValue>) -> Response<Body> {
+    let origin = origin.and_then(|origin| origin.to_str().ok());
+    let text = format!(
+        "pages of {} may not call; the variables CLOUDSTATE_CORS_ORIGINS and CLOUDSTATE_CORS_CREDENTIAL_ORIGINS say \
+         whose may",
+        origin.unwrap_or("this origin")
+    );
+    http_json::error_body(StatusCode::FORBIDDEN, Code::PermissionDenied, &text)
 }
 
 impl Permission {

@@ -107,6 +107,46 @@ async fn errors_can_be_read_too() {
     }
 }
 
+#[tokio::test]
+async fn pages_that_may_not_call_cannot_do_so_as_a_form_does() {
+    let path = "POST /test.shapes.Shapes/One HTTP/1.1";
+    let form = format!("{path}\r\ncontent-type: application/x-www-form-urlencoded");
+    let text = format!("{path}\r\ncontent-type: text/plain;charset=UTF-8");
+    let mut bench = Bench::with_flags(&["--cors-origins=https://shop.example"]).await;
+    for head in [path, &form, &text] {
+        for site in [
+            "",
+            "\r\nsec-fetch-site: cross-site",
+            "\r\nsec-fetch-site: same-site",
+        ] {
+            let answer = from(
+                &bench,
+                "https://evil.example",
+                &format!("{head}{site}"),
+                TEXT,
+            )
+            .await;
+            assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+            assert!(answer.contains("CLOUDSTATE_CORS_ORIGINS"), "{answer}");
+        }
+    }
+    // Sandboxed pages have no origin.
+    let answer = from(&bench, "null", &form, TEXT).await;
+    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+    // The page's own service, a page that may call, and what is no page.
+    for head in [
+        format!("{form}\r\norigin: http://localhost"),
+        format!("{form}\r\norigin: https://elsewhere.example\r\nsec-fetch-site: same-origin"),
+        format!("{form}\r\norigin: https://shop.example\r\nsec-fetch-site: cross-site"),
+        form,
+        path.to_owned(),
+    ] {
+        let answer = bench.http(&head, TEXT).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{head}: {answer}");
+        bench.expect(&["One metadata 42"]).await;
+    }
+}
+
 async fn from(bench: &Bench, origin: &str, head: &str, body: &str) -> String {
     bench
         .http(&format!("{head}\r\norigin: {origin}"), body)

@@ -114,3 +114,37 @@ fn status_of(code: Code) -> StatusCode {
         Code::Unknown | Code::Internal | Code::DataLoss => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tonic::Code;
+
+    use super::{code_name, status_of};
+
+    #[test]
+    fn every_code_has_the_status_and_the_name_of_google_rpc() {
+        let expected = [
+            (200, "OK"),
+            (499, "CANCELLED"),
+            (500, "UNKNOWN"),
+            (400, "INVALID_ARGUMENT"),
+            (504, "DEADLINE_EXCEEDED"),
+            (404, "NOT_FOUND"),
+            (409, "ALREADY_EXISTS"),
+            (403, "PERMISSION_DENIED"),
+            (429, "RESOURCE_EXHAUSTED"),
+            (400, "FAILED_PRECONDITION"),
+            (409, "ABORTED"),
+            (400, "OUT_OF_RANGE"),
+            (501, "UNIMPLEMENTED"),
+            (500, "INTERNAL"),
+            (503, "UNAVAILABLE"),
+            (500, "DATA_LOSS"),
+            (401, "UNAUTHENTICATED"),
+        ];
+        for (number, expected) in (0..).zip(expected) {
+            let code = Code::from_i32(number);
+            assert_eq!((status_of(code).as_u16(), code_name(code)), expected);
+        }
+    }
+}

@@ -6,6 +6,7 @@ mod backup;
 mod bad_input;
 mod bad_settings;
 mod bad_store;
+mod browser;
 mod crash;
 mod damaged_journal;
 mod logs;

@@ -78,6 +78,27 @@ async fn json_has_its_defaults_and_any_text_as_a_key() {
 }
 
 #[tokio::test]
+async fn an_openapi_document_describes_the_routes_in_the_words_of_the_proto() {
+    let service = programs::shopping_cart().start();
+    let document = service.http().get("/openapi.json").await.json();
+    assert_eq!(document["openapi"], "3.1.0");
+    let add = &document["paths"]["/cart/{user_id}/items/add"]["post"];
+    assert_eq!(add["operationId"], "ShoppingCart_AddItem");
+    let schemas = &document["components"]["schemas"];
+    let line = &schemas["com.example.shoppingcart.AddLineItem"];
+    assert_eq!(
+        line["description"],
+        "Puts a product into a cart, or more of it."
+    );
+    let quantity = json!({
+        "type": "integer",
+        "format": "int32",
+        "description": "How many to add; must be positive.",
+    });
+    assert_eq!(line["properties"]["quantity"], quantity);
+}
+
+#[tokio::test]
 async fn grpc_and_http_see_the_same_cart() {
     let service = programs::shopping_cart().start();
     let (grpc, http) = (service.cart().await, service.http());
