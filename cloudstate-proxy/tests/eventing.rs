@@ -7,6 +7,8 @@ mod bench;
 mod dead_letters;
 #[path = "eventing/event_log.rs"]
 mod event_log;
+#[path = "eventing/histories.rs"]
+mod histories;
 #[path = "proto/pool.rs"]
 mod pool;
 #[path = "routing/stream.rs"]

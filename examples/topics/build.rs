@@ -12,6 +12,7 @@ fn main() -> Result<(), cloudstate_build::Error> {
             "proto/bills.proto",
             "proto/checkout.proto",
             "proto/freezers.proto",
+            "proto/parcels.proto",
             "proto/presence.proto",
             "proto/texts.proto",
             "proto/votes.proto",

@@ -151,10 +151,12 @@ impl UserFunction for Function {
         let method = command.name.clone();
         let _ = self.told.send(command);
         ready(match text.as_str() {
-            "refuse" if self.fails() => respond(Response::Failure(Failure {
-                description: "not this one".into(),
-                ..Failure::default()
-            })),
+            text if text.starts_with("refuse") && self.fails() => {
+                respond(Response::Failure(Failure {
+                    description: "not this one".into(),
+                    ..Failure::default()
+                }))
+            }
             "break" if self.fails() => Err(UserFunctionError::new("it broke")),
             "away" if self.fails() => Err(UserFunctionError::unreachable("nobody is there")),
             text => respond(answer(&method, text)),
@@ -390,6 +392,18 @@ impl Bench {
     pub(crate) async fn stop(self) -> mpsc::UnboundedReceiver<ActionCommand> {
         self.proxy.stop().await.unwrap();
         self.told
+    }
+
+    /// Stops, and gives the service and the text of everything that has been told and not been asked for, in order.
+    pub(crate) async fn stop_telling(self) -> Vec<(String, String)> {
+        self.proxy.stop().await.unwrap();
+        let (mut told, mut rest) = (self.told, self.aside);
+        while let Some(command) = told.recv().await {
+            rest.push_back(command);
+        }
+        rest.iter()
+            .map(|command| (command.service_name.clone(), text_of(command)))
+            .collect()
     }
 
     pub(crate) async fn emit(&self, id: &str, words: &str) {

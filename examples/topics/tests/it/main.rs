@@ -4,6 +4,7 @@
 
 mod action_shapes;
 mod dependency_injection;
+mod eventing;
 mod forwards_and_effects;
 mod json_events;
 mod metrics;

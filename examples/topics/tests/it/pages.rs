@@ -53,6 +53,7 @@ fn what_the_pages_show_is_in_the_code() {
             "actions.md",
             "crdts.md",
             "event-sourced-entities.md",
+            "eventing.md",
             "testing.md",
             "value-entities.md",
         ]
@@ -78,5 +79,5 @@ fn the_index_counts_lines() {
         assert_eq!(cells[3], lines.count().to_string(), "{program}");
         counted += 1;
     }
-    assert_eq!(counted, 8, "a row for each example");
+    assert_eq!(counted, 9, "a row for each example");
 }
