@@ -50,6 +50,7 @@ impl BadSetting {
 impl Program {
     /// Reads the settings of this process from its flags and environment, and logs to stderr from now on what
     /// `RUST_LOG` selects: `info` and above by default. An application's own `tracing` subscriber is left in place.
+    /// The process may then have as many files and connections open as the system lets it.
     ///
     /// # Errors
     /// The exit code with which the process should now end: 0 after the answer to `--help` or `--version` was printed,
@@ -57,6 +58,8 @@ impl Program {
     pub fn begin<A: Args>(&self) -> Result<A, u8> {
         let settings = self.read(env::args_os()).and_then(|settings| {
             logging::init().map_err(NoSettings::Bad)?;
+            #[cfg(unix)]
+            crate::open_files::allow_many();
             Ok(settings)
         });
         settings.map_err(|none| match none {

@@ -42,6 +42,8 @@
 mod announcement;
 mod command_line;
 mod logging;
+#[cfg(unix)]
+mod open_files;
 mod shutdown;
 pub mod value;
 

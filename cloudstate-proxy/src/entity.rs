@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use bytestring::ByteString;
 use dashmap::{DashMap, Entry};
+use futures_util::FutureExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -196,6 +197,16 @@ impl LiveEntities {
     /// Completes when the process is asked to stop, or these entities are no longer served.
     pub(crate) fn stopping(&self) -> tokio_util::sync::WaitForCancellationFuture<'_> {
         self.stop.cancelled()
+    }
+
+    /// Tells the operator, and without waiting the user function, of a violation of the protocol.
+    pub(crate) fn report(&self, user_function: &Arc<dyn UserFunction>, what: String) {
+        tracing::error!("{what}");
+        let user_function = Arc::clone(user_function);
+        let mut told = async move { user_function.report_error(what).await }.boxed();
+        if (&mut told).now_or_never().is_none() {
+            self.population.tasks.spawn(told);
+        }
     }
 
     /// Hands a command to its entity, which is started if it is not live.

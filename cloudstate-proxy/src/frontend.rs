@@ -51,6 +51,8 @@ pub(crate) struct Frontend {
     stopping: CancellationToken,
     max_requests: usize,
     max_message_size: usize,
+    /// How long the message of a request may take to arrive.
+    request_timeout: Duration,
     /// How long the head of a streamed response waits for the first message.
     stream_head_wait: Duration,
     /// How long server-sent events may be silent.
@@ -80,6 +82,7 @@ impl Frontend {
             stopping: CancellationToken::new(),
             max_requests,
             max_message_size: settings.max_message_size.get(),
+            request_timeout: settings.request_timeout,
             stream_head_wait: settings.web.stream_head_wait,
             sse_keep_alive: settings.web.sse_keep_alive,
             openapi: settings.web.openapi.clone(),

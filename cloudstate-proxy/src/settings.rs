@@ -92,6 +92,28 @@ pub struct Settings {
     )]
     pub max_connections: NonZeroUsize,
 
+    /// How long a client may take to begin to speak, and over HTTP/1.1 until the head of its next request is complete.
+    #[arg(
+        long,
+        env = "CLOUDSTATE_HEAD_TIMEOUT",
+        value_name = "DURATION",
+        default_value = "30s",
+        value_parser = value::duration,
+        help_heading = "Limits"
+    )]
+    pub head_timeout: Duration,
+
+    /// How long the message of a request may take to arrive; streams may take as long as they like.
+    #[arg(
+        long,
+        env = "CLOUDSTATE_REQUEST_TIMEOUT",
+        value_name = "DURATION",
+        default_value = "60s",
+        value_parser = value::duration,
+        help_heading = "Limits"
+    )]
+    pub request_timeout: Duration,
+
     /// Commands waiting for one entity; more are answered RESOURCE_EXHAUSTED.
     #[arg(
         long,

@@ -147,7 +147,7 @@ impl UserFunctionError {
         }
     }
 
-    /// No connection: nothing that was sent has arrived.
+    /// No connection, or none any more: nobody knows what has arrived of that which was sent last.
     pub fn unreachable(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
@@ -159,7 +159,7 @@ impl UserFunctionError {
         Self::new(format!("this user function serves no {kind}"))
     }
 
-    /// Whether there was no connection at all.
+    /// Whether the connection was missing, or was lost.
     pub fn is_unreachable(&self) -> bool {
         self.unreachable
     }

@@ -7,9 +7,19 @@ mod pool;
 
 #[path = "faults/client.rs"]
 mod client;
+#[path = "faults/client_side.rs"]
+mod client_side;
+#[path = "faults/disk.rs"]
+mod disk;
 #[path = "faults/function.rs"]
 mod function;
+#[path = "faults/limits.rs"]
+mod limits;
+#[path = "faults/others.rs"]
+mod others;
 #[path = "faults/programs.rs"]
 mod programs;
 #[path = "faults/rediscovery.rs"]
 mod rediscovery;
+#[path = "faults/user_side.rs"]
+mod user_side;

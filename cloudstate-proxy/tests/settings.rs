@@ -44,6 +44,16 @@ const BAD: &[(&str, &str, &[&str])] = &[
         &["0", "many"],
     ),
     (
+        "CLOUDSTATE_HEAD_TIMEOUT",
+        "--head-timeout",
+        &["30", "0s", "soon"],
+    ),
+    (
+        "CLOUDSTATE_REQUEST_TIMEOUT",
+        "--request-timeout",
+        &["60", "0s", "soon"],
+    ),
+    (
         "CLOUDSTATE_MAX_WAITING_COMMANDS",
         "--max-waiting-commands",
         &["0", "many"],

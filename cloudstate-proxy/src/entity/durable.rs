@@ -139,6 +139,11 @@ impl<K: Kind> DurableHost<K> {
             kind: std::marker::PhantomData,
         }
     }
+
+    /// How long the user function may take over one command, or over one thing that it is told.
+    pub(super) fn patience(&self) -> Duration {
+        self.limits.command_timeout
+    }
 }
 
 impl<K: Kind> Host for DurableHost<K> {

@@ -55,7 +55,8 @@ impl Kind for EventSourced {
         };
         let mut sequence = stored.as_ref().map_or(0, |stored| stored.sequence);
         let connection = host.user_function.event_sourced().await?;
-        let mut loading = Loading::<Self>::new(entity, connection, stored.is_some());
+        let mut loading =
+            Loading::<Self>::new(entity, connection, stored.is_some(), host.patience());
         let init = EventSourcedInit {
             service_name: host.live.service.name.clone(),
             entity_id: entity.key().entity_id.to_string(),

@@ -40,7 +40,7 @@ impl Kind for Value {
     ) -> Result<Loaded<Self>, LoadError> {
         let stored = host.store.value(entity).await?;
         let connection = host.user_function.value_entity().await?;
-        let mut loading = Loading::<Self>::new(entity, connection, false);
+        let mut loading = Loading::<Self>::new(entity, connection, false, host.patience());
         let kind = Self {
             revision: stored.revision,
             is_stored: stored.payload.is_some(),

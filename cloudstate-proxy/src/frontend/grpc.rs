@@ -169,8 +169,11 @@ impl GrpcCall {
         headers: &HeaderMap,
         mut messages: Streaming<Bytes>,
     ) -> Result<tonic::Response<Responses>, Status> {
-        let limit = self.frontend.max_message_size;
-        let payload = request::only_message(&mut messages, &self.method, limit).await?;
+        let (limit, patience) = (
+            self.frontend.max_message_size,
+            self.frontend.request_timeout,
+        );
+        let payload = request::only_message(&mut messages, &self.method, limit, patience).await?;
         let metadata = self.metadata(headers);
         let call = Call::new(Arc::clone(&self.method), payload, metadata);
         let answer = self.frontend.router.call(call).await?;
@@ -196,7 +199,8 @@ impl GrpcCall {
             });
             (answers, Some(refused))
         } else {
-            let message = request::only_message(&mut messages, &method, limit);
+            let patience = self.frontend.request_timeout;
+            let message = request::only_message(&mut messages, &method, limit, patience);
             let payload = within(deadline, message).await??;
             let answers = router.answers(Call::new(method, payload, metadata));
             (answers, None)

@@ -15,6 +15,7 @@ use http::{
 };
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
+use tokio::time::timeout;
 use tonic::{Code, body::Body};
 
 use super::{Frontend, InProgress, metadata};
@@ -128,7 +129,9 @@ async fn call(
         );
         return Err(CallError::new(Code::Unimplemented, text).into());
     }
-    let body = read(body, frontend.max_message_size).await?;
+    let within = frontend.request_timeout;
+    let body = timeout(within, read(body, frontend.max_message_size));
+    let body = body.await.map_err(|_| HttpError::TooSlow(within))??;
     let body = encoding::decode(&parts.headers, body, frontend.max_message_size).await?;
     let content_type = parts
         .headers

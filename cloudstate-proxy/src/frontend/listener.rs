@@ -1,5 +1,7 @@
 //! The port: accepts connections, serves both HTTP versions on each, and drains them when asked to stop.
 
+mod opening;
+
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use cloudstate_transport::Acceptor;
@@ -18,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Entrance;
 use crate::settings::Settings;
+use opening::Opening;
 
 /// Streams that one HTTP/2 connection may have open at a time.
 const MAX_STREAMS: u32 = 1000;
@@ -26,8 +29,6 @@ const MAX_STREAMS: u32 = 1000;
 /// deadline or a closed browser tab makes it, must not end it for all. The default of 20 does; this number is met by
 /// attackers only, whom it costs the connection.
 const PENDING_RESETS: usize = 10_000;
-/// How long a client may take over the head of an HTTP/1.1 request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// A client that has not answered a ping for this long after the interval is gone.
 const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(20));
 /// How long connections without a request in progress may take to close when the process stops.
@@ -80,6 +81,7 @@ impl Listener {
             self.acceptor,
             Arc::clone(&entrance),
             places,
+            settings.head_timeout,
             stop.clone(),
         ));
         Serving {
@@ -127,10 +129,11 @@ async fn accept(
     acceptor: Acceptor,
     entrance: Arc<Entrance>,
     places: Arc<Semaphore>,
+    head_timeout: Duration,
     stop: CancellationToken,
 ) -> GracefulShutdown {
     let connections = GracefulShutdown::new();
-    let protocol = Arc::new(protocol());
+    let protocol = Arc::new(protocol(head_timeout));
     loop {
         let accepted = tokio::select! {
             accepted = next(&socket, &places) => accepted,
@@ -162,7 +165,8 @@ async fn accept(
                 }
             };
             let service = service_fn(move |request| entrance.frontend().answer(request));
-            let connection = protocol.serve_connection(TokioIo::new(stream), service);
+            let stream = TokioIo::new(Opening::new(stream, head_timeout));
+            let connection = protocol.serve_connection(stream, service);
             if let Err(error) = watcher.watch(connection.into_owned()).await {
                 tracing::debug!(%error, "a connection ended badly");
             }
@@ -183,12 +187,12 @@ async fn next(
     Ok((stream, place))
 }
 
-fn protocol() -> auto::Builder<TokioExecutor> {
+fn protocol(head_timeout: Duration) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT);
+        .header_read_timeout(head_timeout);
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -6,6 +6,7 @@ mod link;
 use std::{
     error::Error,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -24,7 +25,7 @@ use futures_util::{
 };
 use http::Uri;
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{Semaphore, mpsc, watch},
     time::timeout,
 };
 use tokio_stream::wrappers::ReceiverStream;
@@ -51,11 +52,26 @@ const OUTGOING: usize = 32;
 /// How long the user function may take to say what it serves, or to hear a report.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Bytes that a stream may be ahead of whoever reads it.
+const STREAM_WINDOW: u32 = 128 * 1024;
+
+/// Bytes that all streams together may be ahead: the highest that HTTP/2 knows, and more than as many streams can be
+/// ahead as there may be requests. Every call is on this connection, and a window that some slow readers could fill would
+/// have them stop all others.
+const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
+
+/// What the user function serves may be described in as many bytes, however small other messages have to be.
+const MAX_SPEC_SIZE: usize = 16 * 1024 * 1024;
+
+/// How many reports may be on their way to the user function; further ones are in the log only.
+const REPORTS: usize = 32;
+
 /// A user function that is dialled at an address.
 #[derive(Clone, Debug)]
 pub struct RemoteUserFunction {
     channel: Channel,
     link: watch::Receiver<Link>,
+    reports: Arc<Semaphore>,
     max_message_size: usize,
     metadata: bool,
 }
@@ -106,13 +122,13 @@ impl RemoteUserFunction {
             .http2_keep_alive_interval(Duration::from_secs(10))
             .keep_alive_timeout(Duration::from_secs(10))
             .keep_alive_while_idle(true)
-            // Every live entity has a stream on this connection; one slow entity must not stop the others.
-            .initial_connection_window_size(16 * 1024 * 1024)
-            .initial_stream_window_size(1024 * 1024);
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .initial_stream_window_size(STREAM_WINDOW);
         let (dialler, link) = Dialler::new(host, port, connector);
         Ok(Self {
             channel: endpoint.connect_with_connector_lazy(dialler),
             link,
+            reports: Arc::new(Semaphore::new(REPORTS)),
             max_message_size,
             metadata,
         })
@@ -120,7 +136,7 @@ impl RemoteUserFunction {
 
     fn discovery(&self) -> EntityDiscoveryClient<Channel> {
         EntityDiscoveryClient::new(self.channel.clone())
-            .max_decoding_message_size(self.max_message_size)
+            .max_decoding_message_size(self.max_message_size.max(MAX_SPEC_SIZE))
     }
 
     fn actions(&self) -> ActionProtocolClient<Channel> {
@@ -153,6 +169,9 @@ impl UserFunction for RemoteUserFunction {
 
     fn report_error(&self, message: String) -> BoxFuture<'_, ()> {
         Box::pin(async move {
+            let Ok(_place) = self.reports.try_acquire() else {
+                return;
+            };
             let mut discovery = self.discovery();
             let told = discovery.report_error(ErrorReport { message });
             match timeout(ANSWER_TIMEOUT, told).await {
@@ -339,7 +358,9 @@ fn from_status(status: Status) -> UserFunctionError {
         .map(|source| format!(": {}", innermost(source)))
         .unwrap_or_default();
     let message = format!("{:?}: {}{cause}", status.code(), status.message());
-    if status.code() == Code::Unavailable && status.source().is_some() {
+    // What the user function itself says has no source. One stream that it resets has other codes.
+    let is_connection = matches!(status.code(), Code::Unavailable | Code::Unknown);
+    if is_connection && status.source().is_some() {
         UserFunctionError::unreachable(message)
     } else {
         UserFunctionError::new(message)

@@ -9,7 +9,7 @@ use tokio::{
     time::timeout,
 };
 use tonic::{
-    IntoRequest, Status,
+    IntoRequest, Status, Streaming,
     client::Grpc,
     transport::{Channel, Endpoint},
 };
@@ -73,6 +73,23 @@ impl Client {
             panic!("{method} {id} {text} is not answered");
         });
         Ok(answer?.into_inner().text)
+    }
+
+    pub(crate) async fn stream(&self, method: &str, text: &str) -> Result<Streaming<Said>, Status> {
+        let mut grpc = self.grpc().await?;
+        let codec = ProstCodec::<Entry, Said>::default();
+        let request = entry("", text).into_request();
+        let response = grpc.server_streaming(request, path(method), codec).await?;
+        Ok(response.into_inner())
+    }
+
+    /// What a call is answered with whose message does not come.
+    pub(crate) async fn call_without_end(&self, method: &str) -> Status {
+        let mut grpc = self.grpc().await.unwrap();
+        let codec = ProstCodec::<Entry, Said>::default();
+        let request = tonic::Request::new(futures_util::stream::pending::<Entry>());
+        let answer = grpc.client_streaming(request, path(method), codec);
+        timeout(DEADLINE, answer).await.unwrap().unwrap_err()
     }
 
     async fn grpc(&self) -> Result<Grpc<Channel>, Status> {

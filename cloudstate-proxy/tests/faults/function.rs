@@ -1,7 +1,7 @@
 //! A user function that does what it is told, be it right or wrong. It is a process of its own: this test binary, run for
 //! [`serves`].
 
-use std::{convert::Infallible, env, io::Write, net::Ipv4Addr, process, task};
+use std::{convert::Infallible, env, io::Write, net::Ipv4Addr, process, task, time::Duration};
 
 use bytes::{Buf, BufMut, Bytes};
 use cloudstate_protocol::{
@@ -328,6 +328,7 @@ impl StreamingService<EventSourcedStreamIn> for Ledgers {
                 };
                 return Ok(Some((reply, (messages, count))));
             }
+            say("closed");
             Ok(None)
         });
         async { Ok(Response::new(replies.boxed())) }.boxed()
@@ -338,7 +339,7 @@ impl StreamingService<EventSourcedStreamIn> for Ledgers {
 async fn ledger(command: Command, count: &mut u64) -> Result<Option<Bytes>, Status> {
     let payload = command.payload.unwrap();
     let text = Entry::decode(payload.value.clone()).unwrap().text;
-    say(&format!("got {text}"));
+    say(&format!("got {}", text.get(..20).unwrap_or(&text)));
     let mut answer = EventSourcedReply {
         command_id: command.id,
         ..EventSourcedReply::default()
@@ -350,6 +351,7 @@ async fn ledger(command: Command, count: &mut u64) -> Result<Option<Bytes>, Stat
         "break" => return Err(Status::data_loss("broken")),
         "garbage" => return Ok(Some(Bytes::from_static(b"\xff\xff\xff\xff"))),
         "count" => {}
+        "slow" => tokio::time::sleep(Duration::from_millis(500)).await,
         // Every other text is an entry; that of a command which is answered wrongly must not count.
         text => {
             if text == "wrong id" {

@@ -1,9 +1,10 @@
 //! The processes: the sidecar, and its user function, which is this test binary run again.
 
 use std::{
-    env,
+    env, fs,
     io::{BufRead, BufReader, Read},
     net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::Path,
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU16, Ordering},
     thread,
@@ -42,13 +43,8 @@ pub(crate) struct Sidecar {
 
 impl Function {
     pub(crate) async fn start(port: u16, spec: Spec) -> Self {
-        let mut command = Command::new(env::current_exe().unwrap());
-        command
-            .args(["--exact", "function::serves", "--ignored", "--nocapture"])
-            .env(PORT, port.to_string())
-            .env(SPEC, spec.name())
-            .stdin(Stdio::piped());
-        let mut process = Process::start(command);
+        let settings = [(PORT, port.to_string()), (SPEC, spec.name())];
+        let mut process = Process::of_this_binary("function::serves", &settings);
         process.heard("serving").await;
         Self(process)
     }
@@ -63,6 +59,15 @@ impl Sidecar {
     /// Starts the sidecar of the user function on this port, and waits until it serves.
     pub(crate) async fn start(port: u16, flags: &[&str]) -> Self {
         Self::ready(Self::spawn(port, flags)).await
+    }
+
+    /// The same with what it stores in a directory, started by a script that ends with `exec "$@"`.
+    pub(crate) async fn start_by(script: &str, port: u16, store: &Path, flags: &[&str]) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_cloudstate-proxy")]);
+        let store = store.to_str().unwrap();
+        let flags = [&["--store", store], flags].concat();
+        Self::ready(Process::start(Self::arguments(command, port, &flags))).await
     }
 
     /// Starts the sidecar and does not wait for it.
@@ -105,6 +110,16 @@ impl Sidecar {
 }
 
 impl Process {
+    /// This test binary, run again for one of its tests that are ignored otherwise.
+    pub(crate) fn of_this_binary(test: &str, variables: &[(&str, String)]) -> Self {
+        let mut command = Command::new(env::current_exe().unwrap());
+        command
+            .args(["--exact", test, "--ignored", "--nocapture"])
+            .envs(variables.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::piped());
+        Self::start(command)
+    }
+
     fn start(mut command: Command) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
@@ -124,6 +139,16 @@ impl Process {
 
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// The bytes of memory that it has, where the system tells.
+    pub(crate) fn memory(&self) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id())).ok()?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let kilobytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+        Some(kilobytes * 1024)
     }
 
     /// The next line with this text in it.

@@ -160,7 +160,7 @@ impl<'a> Activation<'a> {
                 }
             };
             if let Some(complaint) = self.complaint.take() {
-                Box::pin(self.report(complaint)).await;
+                self.report(&complaint);
             }
             if let Some(ending) = ending.or_else(|| self.proceed(inbox)) {
                 return Box::pin(self.end(ending)).await;

@@ -57,7 +57,7 @@ impl Activation<'_> {
                 report,
             } => {
                 if let Some(report) = report {
-                    self.report(report).await;
+                    self.report(&report);
                 }
                 if let Err(error) = self.settle(changes).await {
                     return self.lost(error);
@@ -70,10 +70,9 @@ impl Activation<'_> {
     }
 
     /// Tells the operator and the user function what it did wrong.
-    pub(super) async fn report(&mut self, what: String) {
+    pub(super) fn report(&self, what: &str) {
         let report = format!("entity {}: {what}", self.key);
-        tracing::error!("{report}");
-        self.host.user_function.report_error(report).await;
+        self.host.live.report(&self.host.user_function, report);
     }
 
     /// Waits for the store until everything that is durable has left.

@@ -37,8 +37,8 @@ impl<K: Kind> Activation<'_, K> {
             Ending::GivenUp(error) => self.give_up(error).await,
             Ending::Defect(what) => {
                 let report = format!("entity {}: {what}", self.entity.key());
-                tracing::error!("{report}");
-                self.host.user_function.report_error(report).await;
+                let host = self.host;
+                host.live.report(&host.user_function, report);
                 self.give_up(CallError::new(Code::Unknown, K::FAILURE))
                     .await
             }

@@ -1,8 +1,9 @@
 //! What loading an entity has in common for every kind: what can go wrong, and that the user function only listens.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
+use tokio::time::timeout;
 use tonic::Code;
 
 use super::{Heard, Kind, Loaded};
@@ -34,6 +35,10 @@ pub(crate) enum LoadFailure {
     UserFunction(#[from] UserFunctionError),
     #[error("the user function refuses what is stored: {0}")]
     Refused(String),
+    #[error(
+        "the user function did not take what is stored within {0:?} (CLOUDSTATE_COMMAND_TIMEOUT)"
+    )]
+    TooSlow(Duration),
 }
 
 impl LoadFailure {
@@ -43,6 +48,7 @@ impl LoadFailure {
             Self::Store(error) => error.into(),
             Self::UserFunction(error) => error.into(),
             Self::Refused(_) => CallError::new(Code::Unknown, refused),
+            Self::TooSlow(_) => CallError::new(Code::DeadlineExceeded, self.to_string()),
         }
     }
 }
@@ -59,6 +65,8 @@ pub(crate) struct Loading<'a, K: Kind> {
     connection: Connection<K::In, K::Out>,
     /// What is told includes a snapshot.
     with_snapshot: bool,
+    /// How long it may take over one thing that it is told.
+    patience: Duration,
 }
 
 impl<'a, K: Kind> Loading<'a, K> {
@@ -66,19 +74,22 @@ impl<'a, K: Kind> Loading<'a, K> {
         entity: &'a Arc<EntityRef>,
         connection: Connection<K::In, K::Out>,
         with_snapshot: bool,
+        patience: Duration,
     ) -> Self {
         Self {
             entity,
             connection,
             with_snapshot,
+            patience,
         }
     }
 
     /// Says the next thing, as fast as the user function listens.
     pub(crate) async fn tell(&mut self, message: K::In) -> Result<(), LoadError> {
-        match self.connection.feed(message).await {
-            Ok(()) => Ok(()),
-            Err(error) => {
+        match timeout(self.patience, self.connection.feed(message)).await {
+            Ok(Ok(())) => Ok(()),
+            Err(_) => Err(LoadFailure::TooSlow(self.patience).into()),
+            Ok(Err(error)) => {
                 // Why it ended says more than that it ended.
                 self.heard_nothing()?;
                 Err(error.into())
@@ -88,7 +99,8 @@ impl<'a, K: Kind> Loading<'a, K> {
 
     /// Everything has been told.
     pub(crate) async fn done(mut self, kind: K) -> Result<Loaded<K>, LoadError> {
-        self.connection.flush().await?;
+        let flushed = timeout(self.patience, self.connection.flush()).await;
+        flushed.map_err(|_| LoadFailure::TooSlow(self.patience))??;
         self.heard_nothing()?;
         Ok(Loaded {
             kind,

@@ -20,6 +20,20 @@ pub(super) async fn only_message(
     messages: &mut Streaming<Bytes>,
     method: &Method,
     limit: usize,
+    within: Duration,
+) -> Result<Bytes, Status> {
+    let message = tokio::time::timeout(within, whole_message(messages, method, limit));
+    message.await.unwrap_or_else(|_| {
+        Err(Status::deadline_exceeded(format!(
+            "the request's message did not arrive within {within:?} (CLOUDSTATE_REQUEST_TIMEOUT)"
+        )))
+    })
+}
+
+async fn whole_message(
+    messages: &mut Streaming<Bytes>,
+    method: &Method,
+    limit: usize,
 ) -> Result<Bytes, Status> {
     let explain = |status| explain(status, limit);
     let Some(message) = messages.message().await.map_err(explain)? else {

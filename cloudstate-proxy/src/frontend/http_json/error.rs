@@ -1,5 +1,7 @@
 //! What a client reads when there is no answer.
 
+use std::time::Duration;
+
 use http::{
     HeaderValue, Response, StatusCode, Version,
     header::{ACCEPT_ENCODING, CONNECTION},
@@ -14,6 +16,7 @@ pub(super) enum HttpError {
     UnsupportedType(String),
     UnsupportedEncoding(String),
     TooLarge { limit: usize, all_read: bool },
+    TooSlow(Duration),
 }
 
 impl From<CallError> for HttpError {
@@ -29,6 +32,7 @@ impl HttpError {
             Self::Call(error) => error.code(),
             Self::UnsupportedType(_) | Self::UnsupportedEncoding(_) => Code::InvalidArgument,
             Self::TooLarge { .. } => Code::ResourceExhausted,
+            Self::TooSlow(_) => Code::DeadlineExceeded,
         }
     }
 
@@ -60,14 +64,29 @@ impl HttpError {
                         "the body is larger than the {limit} bytes that CLOUDSTATE_MAX_MESSAGE_SIZE allows"
                     ),
                 );
-                // With the rest of a body on its way, an HTTP/1 connection serves no other request.
-                if !all_read && version < Version::HTTP_2 {
-                    let close = HeaderValue::from_static("close");
-                    response.headers_mut().insert(CONNECTION, close);
+                if !all_read {
+                    close(&mut response, version);
                 }
                 response
             }
+            Self::TooSlow(within) => {
+                let message = format!(
+                    "the body did not arrive within {within:?} (CLOUDSTATE_REQUEST_TIMEOUT)"
+                );
+                let code = Code::DeadlineExceeded;
+                let mut response = error_body(StatusCode::REQUEST_TIMEOUT, code, &message);
+                close(&mut response, version);
+                response
+            }
         }
+    }
+}
+
+/// With the rest of a body on its way, an HTTP/1 connection serves no other request.
+fn close(response: &mut Response<Body>, version: Version) {
+    if version < Version::HTTP_2 {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
     }
 }
 

@@ -34,6 +34,16 @@ const SHARED: &[(&str, &str, &[&str])] = &[
         &["0", "many"],
     ),
     (
+        "--head-timeout",
+        "CLOUDSTATE_HEAD_TIMEOUT",
+        &["30", "0s", "soon"],
+    ),
+    (
+        "--request-timeout",
+        "CLOUDSTATE_REQUEST_TIMEOUT",
+        &["60", "0s", "soon"],
+    ),
+    (
         "--max-waiting-commands",
         "CLOUDSTATE_MAX_WAITING_COMMANDS",
         &["0", "many"],

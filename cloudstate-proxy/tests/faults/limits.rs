@@ -1,0 +1,122 @@
+//! Limits that are reached: who is over is told so at once, and who is not is served.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+use tonic::Code;
+
+use crate::{
+    function::Spec,
+    others::Others,
+    programs::{DEADLINE, Function, Sidecar, eventually, lasting_port},
+};
+
+#[tokio::test]
+async fn more_requests_than_can_be_carried_are_refused_at_once() {
+    let port = lasting_port();
+    let mut function = Function::start(port, Spec::First).await;
+    let flags = ["--command-timeout=1h", "--max-requests=50"];
+    let sidecar = Sidecar::start(port, &flags).await;
+    let client = sidecar.client();
+    let hung: Vec<_> = (0..50)
+        .map(|id| {
+            let client = client.clone();
+            tokio::spawn(async move { client.add(&format!("h{id}"), "hang").await })
+        })
+        .collect();
+    for _ in 0..50 {
+        function.0.heard("got hang").await;
+    }
+    let before = sidecar.process.memory();
+    let large = "x".repeat(10_000);
+    let clients: Vec<_> = (0..10).map(|_| sidecar.client()).collect();
+    for _ in 0..10 {
+        let flood = clients
+            .iter()
+            .flat_map(|client| (0..50).map(|_| client.add("flood", &large)));
+        for answer in join_all(flood).await {
+            let error = answer.unwrap_err();
+            assert_eq!(error.code(), Code::ResourceExhausted, "{error}");
+            assert!(
+                error.message().contains("CLOUDSTATE_MAX_REQUESTS"),
+                "{error}"
+            );
+        }
+    }
+    let (code, body) = client.get("/anything").await;
+    assert_eq!(code, 429, "{body}");
+    let after = sidecar.process.memory();
+    if let (Some(before), Some(after)) = (before, after) {
+        assert!(after < before + 100_000_000, "{before} {after}");
+    }
+    for call in hung {
+        call.abort();
+    }
+    let found = eventually("places are free", async || {
+        client.add("flood", "one").await.ok()
+    });
+    assert_eq!(found.await, "1");
+}
+
+#[tokio::test]
+async fn a_connection_too_many_waits_for_another_to_end() {
+    let port = lasting_port();
+    let _function = Function::start(port, Spec::First).await;
+    let sidecar = Sidecar::start(port, &["--max-connections=2"]).await;
+    let first = sidecar.client();
+    assert_eq!(first.add("a", "one").await.unwrap(), "1");
+    let second = TcpStream::connect(sidecar.address).await.unwrap();
+    let third = sidecar.client();
+    let mut waiting = Box::pin(third.add("a", "two"));
+    assert!(
+        timeout(Duration::from_millis(500), &mut waiting)
+            .await
+            .is_err()
+    );
+    // Those that are connected are served meanwhile.
+    assert_eq!(first.add("b", "one").await.unwrap(), "1");
+    drop(second);
+    assert_eq!(waiting.await.unwrap(), "2");
+}
+
+#[tokio::test]
+async fn a_message_too_large_is_refused_and_nobody_else_on_its_connection() {
+    let port = lasting_port();
+    let _function = Function::start(port, Spec::First).await;
+    let sidecar = Sidecar::start(port, &["--max-message-size=20000"]).await;
+    let others = Others::of(&sidecar).await;
+    let client = sidecar.client();
+    let (large, small) = ("x".repeat(30_000), "x".repeat(10_000));
+    let (refused, served) = tokio::join!(client.add("a", &large), client.add("b", &small));
+    assert_eq!(refused.unwrap_err().code(), Code::ResourceExhausted);
+    assert_eq!(served.unwrap(), "1");
+    others.were_served().await;
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_arrive_ends_its_request() {
+    let port = lasting_port();
+    let _function = Function::start(port, Spec::First).await;
+    let sidecar = Sidecar::start(port, &["--request-timeout=500ms"]).await;
+    let others = Others::of(&sidecar).await;
+    let mut connection = TcpStream::connect(sidecar.address).await.unwrap();
+    let head = "POST /test.Ledger/Add HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 20\r\n\r\n{\"id\"";
+    connection.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    let read = timeout(DEADLINE, connection.read_to_string(&mut answer));
+    read.await.unwrap().unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(answer.contains("CLOUDSTATE_REQUEST_TIMEOUT"), "{answer}");
+    let status = sidecar.client().call_without_end("test.Ledger/Add").await;
+    assert_eq!(status.code(), Code::DeadlineExceeded, "{status}");
+    assert!(
+        status.message().contains("CLOUDSTATE_REQUEST_TIMEOUT"),
+        "{status}"
+    );
+    others.were_served().await;
+}
