@@ -1,5 +1,6 @@
 //! Services in other languages, written from the protocol, alone and behind this project's sidecar.
 
+mod crash;
 mod language;
 
 use std::process::Command;
@@ -34,6 +35,16 @@ const GO: Language = Language {
     fetch: "go mod download",
     build: "go generate . && go build -buildvcs=false -o tck-models .",
     start: "exec ./tck-models",
+    usual: false,
+};
+
+/// Maven fetches while it builds, and downloads half a hundred packages the first time.
+const JAVA: Language = Language {
+    name: "java",
+    probe: "java -version && mvn --version",
+    fetch: "true",
+    build: "mvn --batch-mode --quiet package",
+    start: "exec java -jar target/tck-models.jar",
     usual: false,
 };
 
@@ -75,4 +86,9 @@ fn a_service_in_python_passes() {
 #[test]
 fn a_service_in_go_passes() {
     passes(&GO);
+}
+
+#[test]
+fn a_service_in_java_passes() {
+    passes(&JAVA);
 }

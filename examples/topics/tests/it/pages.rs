@@ -54,6 +54,7 @@ fn what_the_pages_show_is_in_the_code() {
             "crdts.md",
             "event-sourced-entities.md",
             "eventing.md",
+            "other-languages.md",
             "testing.md",
             "value-entities.md",
         ]

@@ -7,6 +7,7 @@ use std::{
     io::{self, Write},
     path::{Path, PathBuf},
     process::Command,
+    sync::{Mutex, PoisonError},
 };
 
 /// Names languages, with commas between them, whose tests must not be skipped.
@@ -23,6 +24,9 @@ const BUILT: [&str; 8] = [
     "target",
     "tck-models",
 ];
+
+/// One service is built at a time, because several tests may want the same.
+static BUILDING: Mutex<()> = Mutex::new(());
 
 /// A language, and shell commands that are run in the directory of its service.
 pub(super) struct Language {
@@ -58,6 +62,7 @@ impl Language {
         if !required && !self.usual {
             return skip(&format!("{REQUIRE} does not name it"));
         }
+        let _building = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
         let root = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .join("services")
             .join(self.name);
