@@ -2,6 +2,7 @@
 //!
 //! It is served from the start, before there is a user function to serve, and until the very end.
 
+pub(crate) mod dead_letters;
 mod metrics;
 
 use std::{

@@ -7,7 +7,7 @@ use cloudstate_transport::Acceptor;
 use tokio::task::{self, JoinError};
 
 use crate::{
-    admin::Admin,
+    admin::{self, Admin},
     catalog::SpecError,
     discovery::{Discovered, discover},
     eventing::{DeadLetters, Subscriptions},
@@ -78,6 +78,9 @@ impl Proxy {
         let entrance = Arc::new(Entrance::new(frontend));
         let serving = listener.serve(Arc::clone(&entrance), settings);
         let dead_letters = Arc::new(DeadLetters::new(Arc::clone(&store)));
+        if settings.shows_dead_letters() {
+            admin::dead_letters::add(&admin, &dead_letters);
+        }
         let subscriptions = Subscriptions::start(&router, &store, &dead_letters, settings);
         let welcome = welcome::text(router.catalog(), &name, &serving.url(), &store.describe());
         let served = Served {

@@ -213,6 +213,11 @@ pub struct Settings {
     )]
     pub metrics_port: Option<OperatorPort>,
 
+    /// Let whoever reaches the operators' port see dead letters, payloads included, have them tried again and discard them;
+    /// not set, only on an address of this machine alone.
+    #[arg(long, env = "CLOUDSTATE_DEAD_LETTERS", help_heading = "Operation")]
+    pub dead_letters: bool,
+
     /// How long requests in progress may take to finish after SIGTERM or Ctrl-C.
     #[arg(
         long,
@@ -268,6 +273,11 @@ impl FromStr for OperatorPort {
 }
 
 impl Settings {
+    /// Whether dead letters are on the operators' port.
+    pub(crate) fn shows_dead_letters(&self) -> bool {
+        self.dead_letters || self.metrics_host.is_loopback()
+    }
+
     /// The store, which is `./data/<service>` where none is set.
     ///
     /// A service names itself, and a remote one may name itself anything: what cannot be the name of a directory is

@@ -124,6 +124,7 @@ const BAD: &[(&str, &str, &[&str])] = &[
         "--openapi",
         &["openapi.json", "/openapi.json?a", "on", ""],
     ),
+    ("CLOUDSTATE_DEAD_LETTERS", "--dead-letters", &["perhaps"]),
     (
         "CLOUDSTATE_ENTITY_METADATA",
         "--entity-metadata",

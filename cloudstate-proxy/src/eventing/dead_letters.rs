@@ -6,6 +6,7 @@ use std::{
 };
 
 use prost::DecodeError;
+use prost_reflect::DescriptorPool;
 
 use super::{
     letter::{DeadLetter, LetterSource},
@@ -172,6 +173,13 @@ impl DeadLetters {
     pub async fn discard(&self, id: &str) -> Result<(), DeadLetterError> {
         let found = self.find(id).await?;
         self.put(&found, None).await
+    }
+
+    /// What is known of the messages in the letters; nothing where nobody is subscribed to anything.
+    pub(crate) fn descriptors(&self) -> Option<DescriptorPool> {
+        let current = self.subscribers.read();
+        let current = current.unwrap_or_else(PoisonError::into_inner);
+        Some(current.first()?.descriptors().clone())
     }
 
     /// Keeps a letter and stores that the subscription has come past its message, together.

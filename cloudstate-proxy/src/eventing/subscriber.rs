@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use cloudstate_protocol::{Any, cloudstate::Metadata};
+use prost_reflect::DescriptorPool;
 use tonic::Code;
 
 use crate::{
@@ -65,6 +66,11 @@ impl Subscriber {
     /// What is measured of it.
     pub(super) fn meters(&self) -> SubscriptionMeters {
         self.router.metrics().subscription(&self.subscription)
+    }
+
+    /// What is known of the messages that methods take.
+    pub(super) fn descriptors(&self) -> &DescriptorPool {
+        &self.router.catalog().descriptors
     }
 
     /// The method for messages of a type.

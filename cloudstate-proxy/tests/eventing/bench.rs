@@ -364,7 +364,7 @@ impl Bench {
             "test",
             "--http-host=127.0.0.1",
             "--http-port=0",
-            "--metrics-port=off",
+            "--metrics-port=0",
             &store,
             &attempts,
         ];
@@ -427,6 +427,19 @@ impl Bench {
             answer.starts_with(&format!("HTTP/1.1 {status}")),
             "{answer}"
         );
+        answer
+    }
+
+    /// What the operators' port answers to a request with these header lines, each with its end.
+    pub(crate) async fn operate(&self, request: &str, headers: &str) -> String {
+        let address = self.proxy.metrics_address().unwrap();
+        let mut connection = TcpStream::connect(address).await.unwrap();
+        let request = format!(
+            "{request} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}content-length: 0\r\n\r\n"
+        );
+        connection.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).await.unwrap();
         answer
     }
 

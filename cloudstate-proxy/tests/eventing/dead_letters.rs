@@ -156,3 +156,26 @@ async fn nobody_being_there_is_not_the_messages_fault() {
     );
     bench.stop().await;
 }
+
+#[tokio::test]
+async fn pages_in_a_browser_cannot_act_for_the_operator() {
+    let mut bench = Bench::new("memory".as_ref(), 1000, 1).await;
+    bench.emit("a", "refuse one").await;
+    bench.expect("Listener", &["refuse", "one"]).await;
+    let request = "POST /dead-letters:replay";
+    let refused = bench
+        .operate(request, "origin: https://shop.example\r\n")
+        .await;
+    assert!(refused.starts_with("HTTP/1.1 403"), "{refused}");
+    let letter = letters(&bench).await.remove(0);
+    assert_eq!(letter.attempts, 1);
+    let tried = bench.operate(request, "").await;
+    assert!(tried.ends_with("{\"failed\":1,\"handled\":0}\n"), "{tried}");
+    bench.fail(0);
+    let path = format!("POST /dead-letters/{}:replay", letter.id);
+    let tried = bench.operate(&path, "").await;
+    assert!(tried.starts_with("HTTP/1.1 200"), "{tried}");
+    let left = bench.operate("GET /dead-letters", "").await;
+    assert!(left.ends_with("{\"deadLetters\":[]}\n"), "{left}");
+    bench.stop().await;
+}

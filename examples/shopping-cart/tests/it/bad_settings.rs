@@ -109,6 +109,7 @@ const SHARED: &[(&str, &str, &[&str])] = &[
         "CLOUDSTATE_EVENTING_ATTEMPTS",
         &["-1", "forever", ""],
     ),
+    ("--dead-letters", "CLOUDSTATE_DEAD_LETTERS", &["perhaps"]),
     (
         "--store",
         "CLOUDSTATE_STORE",

@@ -11,6 +11,7 @@ use std::{
 };
 
 use end_to_end::{Http, Program, Running, eventually};
+use http::Method;
 use serde_json::{Value, json};
 use tempfile::tempdir;
 use tokio::task::JoinSet;
@@ -81,6 +82,95 @@ async fn a_scan_is_told_to_depots_and_customers_and_a_bad_one_stops_nobody() {
     let seen = track(&[(1, "harbour"), (3, "harbour"), (4, "market")]);
     expect(&http, "/parcels/4711/track", seen).await;
     expect(&http, "/depots/harbour", traffic).await;
+}
+
+#[tokio::test]
+async fn an_operator_sees_a_dead_letter_and_has_it_tried_again() {
+    let program = program().env("CLOUDSTATE_EVENTING_ATTEMPTS", "1");
+    let running = program.env("METRICS_PORT", "0").start();
+    let http = running.http();
+    for place in ["?", "harbour"] {
+        scan(&http, "4711", place).await;
+    }
+    expect(&http, "/parcels/4711/track", track(&[(2, "harbour")])).await;
+
+    let operators = Http::new(running.operators());
+    let one = "/dead-letters/customers/topic/scans/000000000001";
+    let reason = "nobody can tell where that is";
+    let letters = operators.get("/dead-letters").await.json();
+    let mut letter = letters["deadLetters"][0].clone();
+    assert_eq!(
+        letters["deadLetters"].as_array().unwrap().len(),
+        1,
+        "{letters}"
+    );
+    let time = letter["time"].take();
+    assert!(time.as_str().unwrap().ends_with('Z'), "{time}");
+    let expected = json!({
+        "id": "customers/topic/scans/000000000001",
+        "group": "customers",
+        "service": "com.example.parcels.Notifier",
+        "method": "OnScan",
+        "topic": "scans",
+        "place": 1,
+        "type": "type.googleapis.com/com.example.parcels.Scan",
+        "reason": reason,
+        "attempts": 1,
+        "time": null,
+    });
+    assert_eq!(letter, expected);
+    for path in [
+        "/dead-letters?group=others",
+        "/dead-letters?after=customers/topic/scans/1",
+    ] {
+        assert_eq!(
+            operators.get(path).await.json(),
+            json!({"deadLetters": []}),
+            "{path}"
+        );
+    }
+    let whole = operators.get(one).await.json();
+    assert_eq!(whole["attributes"]["ce-id"], "scans/1");
+    let payload = json!({"parcelId": "4711", "number": 1, "place": "?"});
+    assert_eq!(whole["payload"], json!({ "json": payload }));
+
+    // It fails as before, and stays.
+    let again = operators.post(&format!("{one}:replay"), "").await;
+    assert_eq!(again.status, 422, "{again:?}");
+    assert_eq!(again.json(), json!({"handled": false, "reason": reason}));
+    let all = operators.post("/dead-letters:replay", "").await;
+    assert_eq!(all.json(), json!({"handled": 0, "failed": 1}));
+    assert_eq!(operators.get(one).await.json()["attempts"], 3);
+
+    let discarded = operators.send(Method::DELETE, one, None, "").await;
+    assert_eq!(discarded.json(), json!({"discarded": true}));
+    for (method, path, status) in [
+        (Method::GET, one, 404),
+        (Method::DELETE, one, 404),
+        (Method::POST, one, 405),
+        (Method::GET, "/dead-letters:replay", 405),
+        (Method::GET, "/dead-letters?limit=0", 400),
+    ] {
+        let answer = operators.send(method, path, None, "").await;
+        assert_eq!(answer.status, status, "{answer:?}");
+        assert!(answer.json()["message"].is_string(), "{answer:?}");
+    }
+    // Clients do not see any of it.
+    assert_eq!(http.get("/dead-letters").await.status, 404);
+}
+
+#[tokio::test]
+async fn dead_letters_are_for_this_machine_unless_the_operator_says_otherwise() {
+    for (allowed, status) in [("false", 404), ("true", 200)] {
+        let program = program()
+            .env("METRICS_HOST", "0.0.0.0")
+            .env("METRICS_PORT", "0");
+        let running = program.env("CLOUDSTATE_DEAD_LETTERS", allowed).start();
+        let port = running.operators().port();
+        let operators = Http::new(([127, 0, 0, 1], port).into());
+        let answer = operators.get("/dead-letters").await;
+        assert_eq!(answer.status, status, "{answer:?}");
+    }
 }
 
 const PARCELS: usize = 8;
