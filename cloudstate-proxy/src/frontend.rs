@@ -27,7 +27,7 @@ use crate::{
     call::CallError,
     metrics::{Limit, RequestMeter},
     router::Router,
-    settings::{Compression, OpenApiPath, Settings},
+    settings::{Settings, WebSettings},
 };
 use builtin::Builtin;
 use cors::Cors;
@@ -53,12 +53,7 @@ pub(crate) struct Frontend {
     max_message_size: usize,
     /// How long the message of a request may take to arrive.
     request_timeout: Duration,
-    /// How long the head of a streamed response waits for the first message.
-    stream_head_wait: Duration,
-    /// How long server-sent events may be silent.
-    sse_keep_alive: Duration,
-    openapi: OpenApiPath,
-    compression: Compression,
+    web: WebSettings,
 }
 
 impl Frontend {
@@ -83,10 +78,7 @@ impl Frontend {
             max_requests,
             max_message_size: settings.max_message_size.get(),
             request_timeout: settings.request_timeout,
-            stream_head_wait: settings.web.stream_head_wait,
-            sse_keep_alive: settings.web.sse_keep_alive,
-            openapi: settings.web.openapi.clone(),
-            compression: settings.web.compression,
+            web: settings.web.clone(),
         }
     }
 
@@ -104,7 +96,7 @@ impl Frontend {
             places: Arc::clone(&self.places),
             requests: self.requests.clone(),
             stopping: self.stopping.clone(),
-            openapi: self.openapi.clone(),
+            web: self.web.clone(),
             ..*self
         }
     }

@@ -61,7 +61,7 @@ where
     let mut grpc = Grpc::new(BytesCodec)
         .apply_max_message_size_config(Some(frontend.max_message_size), None)
         .accept_compressed(CompressionEncoding::Gzip);
-    if frontend.compression == Compression::Gzip {
+    if frontend.web.compression == Compression::Gzip {
         grpc = grpc.send_compressed(CompressionEncoding::Gzip);
     }
     let response = grpc.streaming(service, request).await;

@@ -73,12 +73,12 @@ pub(super) async fn answer(
             }
         }
         Routed::WrongVerb { .. } | Routed::NotFound
-            if frontend.openapi.is(parts.uri.path()) && is_read(&parts.method) =>
+            if frontend.web.openapi.is(parts.uri.path()) && is_read(&parts.method) =>
         {
             let document = frontend.router.catalog().openapi().clone();
             let json = HeaderValue::from_static("application/json");
             let mut response = respond(StatusCode::OK, json, Bytes::new());
-            let compression = frontend.compression;
+            let compression = frontend.web.compression;
             encoding::encode(&parts.headers, compression, &mut response, document).await;
             response
         }
@@ -165,7 +165,7 @@ async fn call(
     set_headers(&mut response, rendered.content_type, answer.metadata);
     encoding::encode(
         &parts.headers,
-        frontend.compression,
+        frontend.web.compression,
         &mut response,
         rendered.body,
     )

@@ -110,7 +110,7 @@ impl Responding {
     /// A response of all messages. Its headers wait a while for the first outcome, whose metadata is among them; that of
     /// a later one comes with the trailers.
     pub(super) async fn many(mut self) -> Result<Response<Responses>, Status> {
-        let Ok(first) = timeout(self.frontend.stream_head_wait, self.next()).await else {
+        let Ok(first) = timeout(self.frontend.web.stream_head_wait, self.next()).await else {
             let late = LateMetadata::default();
             let mut response = Response::new(Responses::Many(self.rest(Some(late.clone()))));
             response.extensions_mut().insert(late);

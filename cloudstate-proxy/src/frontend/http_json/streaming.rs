@@ -71,7 +71,7 @@ pub(super) async fn answer(
     let outcome = match framing {
         Framing::Raw => responding.next().await,
         Framing::Lines | Framing::Events => {
-            match timeout(frontend.stream_head_wait, responding.next()).await {
+            match timeout(frontend.web.stream_head_wait, responding.next()).await {
                 Ok(outcome) => outcome,
                 // As if it had come without a message: what follows is in the body.
                 Err(_) => Some(Ok(None)),
@@ -123,7 +123,7 @@ impl Responding {
 
     /// The next message as it stands in the body, or a sign of life.
     async fn next_piece(&mut self) -> Option<Result<Option<Bytes>, CallError>> {
-        let silence = self.frontend.sse_keep_alive;
+        let silence = self.frontend.web.sse_keep_alive;
         let answer = match self.framing {
             Framing::Lines | Framing::Raw => self.next().await?,
             Framing::Events => tokio::select! {

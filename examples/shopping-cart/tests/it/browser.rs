@@ -56,7 +56,8 @@ async fn a_page_calls_the_cart_if_its_origin_may() {
 
     // The same page from elsewhere is not let in, and its calls change nothing.
     let result = visit(&browser, stranger, service.address()).await;
-    assert_eq!(result, "failed: TypeError: Failed to fetch");
+    let failed = "failed: TypeError: Failed to fetch; and by force: opaque";
+    assert_eq!(result, failed);
     let cart = service.http().get("/carts/alice/items").await;
     assert_eq!(cart.json(), lines);
 }

@@ -8,7 +8,8 @@ mod pb {
 }
 
 fn program() -> Program {
-    Program::new(env!("CARGO_BIN_EXE_presence"))
+    // A refusal is the answer to a call, however busy the machine is, and not the end of a stream that has begun.
+    Program::new(env!("CARGO_BIN_EXE_presence")).env("CLOUDSTATE_STREAM_HEAD_WAIT", "1m")
 }
 
 fn visit(guest: &str) -> pb::Visit {
