@@ -3,11 +3,14 @@
 use std::{env, error::Error, ffi::OsString, fmt::Write};
 
 use clap::{
-    Arg, Args, Command,
+    Arg, Args, Command, FromArgMatches,
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-use crate::{BAD_SETTING, logging};
+use crate::{
+    BAD_SETTING,
+    logging::{self, LogFormat},
+};
 
 /// What `--help` and `--version` say about a program.
 #[derive(Clone, Debug)]
@@ -47,6 +50,21 @@ impl BadSetting {
     }
 }
 
+/// What every program can be told about its log.
+#[derive(Args, Debug)]
+#[group(skip)]
+struct LogSettings {
+    /// How the log looks on stderr.
+    #[arg(
+        long,
+        env = "CLOUDSTATE_LOG_FORMAT",
+        value_enum,
+        default_value_t,
+        help_heading = "Operation"
+    )]
+    log_format: LogFormat,
+}
+
 impl Program {
     /// Reads the settings of this process from its flags and environment, and logs to stderr from now on what
     /// `RUST_LOG` selects: `info` and above by default. An application's own `tracing` subscriber is left in place.
@@ -56,12 +74,14 @@ impl Program {
     /// The exit code with which the process should now end: 0 after the answer to `--help` or `--version` was printed,
     /// [`BAD_SETTING`] after stderr was told which setting is bad.
     pub fn begin<A: Args>(&self) -> Result<A, u8> {
-        let settings = self.read(env::args_os()).and_then(|settings| {
-            logging::init().map_err(NoSettings::Bad)?;
-            #[cfg(unix)]
-            crate::open_files::allow_many();
-            Ok(settings)
-        });
+        let settings = self
+            .matches::<A>(env::args_os())
+            .and_then(|(settings, log)| {
+                logging::init(log.log_format).map_err(NoSettings::Bad)?;
+                #[cfg(unix)]
+                crate::open_files::allow_many();
+                Ok(settings)
+            });
         settings.map_err(|none| match none {
             NoSettings::Asked(answer) => {
                 // Nobody may be reading any more.
@@ -83,10 +103,20 @@ impl Program {
         &self,
         arguments: impl IntoIterator<Item = OsString>,
     ) -> Result<A, NoSettings> {
+        self.matches(arguments).map(|(settings, _)| settings)
+    }
+
+    fn matches<A: Args>(
+        &self,
+        arguments: impl IntoIterator<Item = OsString>,
+    ) -> Result<(A, LogSettings), NoSettings> {
         let mut command = self.command::<A>();
         command
             .try_get_matches_from_mut(arguments)
-            .and_then(|matches| A::from_arg_matches(&matches))
+            .and_then(|matches| {
+                let log = LogSettings::from_arg_matches(&matches)?;
+                Ok((A::from_arg_matches(&matches)?, log))
+            })
             .map_err(|error| match error.kind() {
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => NoSettings::Asked(error),
                 _ => NoSettings::Bad(BadSetting::new(complaint(&command, &error))),
@@ -95,7 +125,7 @@ impl Program {
 
     fn command<A: Args>(&self) -> Command {
         // The description of the settings' type is for those who read its documentation.
-        A::augment_args(Command::new(self.name.clone()))
+        LogSettings::augment_args(A::augment_args(Command::new(self.name.clone())))
             .version(self.version.clone())
             .about(self.about.clone())
             .long_about(None)

@@ -5,17 +5,28 @@ use std::{
     io::{self, IsTerminal},
 };
 
+use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 
 use crate::BadSetting;
 
 const DEFAULT: &str = "info";
 
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: an object a line.
+    Json,
+}
+
 /// Logs to stderr what `RUST_LOG` selects, `info` and above by default. Does nothing where a subscriber is set already.
 ///
 /// # Errors
 /// `RUST_LOG` cannot be read.
-pub(crate) fn init() -> Result<(), BadSetting> {
+pub(crate) fn init(format: LogFormat) -> Result<(), BadSetting> {
     if tracing::dispatcher::has_been_set() {
         return Ok(());
     }
@@ -28,13 +39,20 @@ pub(crate) fn init() -> Result<(), BadSetting> {
             )));
         }
     };
-    let subscriber = tracing_subscriber::fmt()
+    let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .finish();
+        .with_writer(io::stderr);
     // Fails only where another thread of the application sets its own at this moment, which then counts.
-    let _ = tracing::subscriber::set_global_default(subscriber);
+    let _ = match format {
+        LogFormat::Text => {
+            let subscriber = builder.with_ansi(io::stderr().is_terminal()).finish();
+            tracing::subscriber::set_global_default(subscriber)
+        }
+        LogFormat::Json => {
+            let subscriber = builder.json().flatten_event(true).with_span_list(false);
+            tracing::subscriber::set_global_default(subscriber.finish())
+        }
+    };
     Ok(())
 }
 

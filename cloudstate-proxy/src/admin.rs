@@ -4,6 +4,7 @@
 
 pub(crate) mod dead_letters;
 mod metrics;
+mod probes;
 
 use std::{
     collections::BTreeMap,
@@ -28,6 +29,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     metrics::Metrics,
+    readiness::Readiness,
     settings::{OperatorPort, Settings},
 };
 
@@ -58,7 +60,7 @@ pub(crate) struct Admin {
 struct Routes(RwLock<BTreeMap<&'static str, Handler>>);
 
 impl Admin {
-    /// Binds the port, unless it is switched off, and serves metrics on it.
+    /// Binds the port, unless it is switched off, and serves metrics and probes on it.
     ///
     /// A taken port is an error only where the operator has chosen it: the second service on somebody's machine does
     /// without.
@@ -68,6 +70,7 @@ impl Admin {
     pub(crate) async fn start(
         settings: &Settings,
         metrics: &Metrics,
+        readiness: &Arc<Readiness>,
     ) -> Result<Self, (SocketAddr, io::Error)> {
         let routes = Arc::new(Routes::default());
         let serving = bind(settings).await?.map(|socket| {
@@ -80,6 +83,8 @@ impl Admin {
         for path in ["", "metrics"] {
             admin.add(path, metrics::handler_of(metrics.clone()));
         }
+        admin.add("ready", probes::ready(Arc::clone(readiness)));
+        admin.add("alive", probes::alive(Arc::clone(readiness)));
         Ok(admin)
     }
 

@@ -7,7 +7,6 @@ mod grpc;
 mod http_json;
 mod listener;
 mod metadata;
-mod readiness;
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -26,6 +25,7 @@ use tonic::{Code, body::Body};
 use crate::{
     call::CallError,
     metrics::{Limit, RequestMeter},
+    readiness::Readiness,
     router::Router,
     settings::{Settings, WebSettings},
 };
@@ -34,7 +34,6 @@ use cors::Cors;
 
 pub(crate) use entrance::Entrance;
 pub(crate) use listener::{Listener, Serving};
-use readiness::Readiness;
 
 /// How long a stream may take over its next message once the process is asked to stop.
 const LAST_MESSAGE: Duration = Duration::from_secs(1);
@@ -57,9 +56,13 @@ pub(crate) struct Frontend {
 }
 
 impl Frontend {
-    pub(crate) async fn new(router: Router, settings: &Settings) -> Self {
+    pub(crate) async fn new(
+        router: Router,
+        settings: &Settings,
+        readiness: Arc<Readiness>,
+    ) -> Self {
         let max_requests = settings.max_requests.get().min(Semaphore::MAX_PERMITS);
-        let builtin = Builtin::new(router.catalog()).await;
+        let builtin = Builtin::new(router.catalog(), readiness.able()).await;
         let requests = TaskTracker::new();
         let in_progress = requests.clone();
         router.metrics().read(
@@ -71,7 +74,7 @@ impl Frontend {
             router,
             builtin,
             cors: Cors::new(&settings.web),
-            readiness: Arc::default(),
+            readiness,
             places: Arc::new(Semaphore::new(max_requests)),
             requests,
             stopping: CancellationToken::new(),
@@ -101,10 +104,17 @@ impl Frontend {
         }
     }
 
+    /// Tells those who ask for the health of a service how it is.
+    async fn tell_health(&self) {
+        let able = self.readiness.able();
+        self.builtin.set_able(self.router.catalog(), able).await;
+    }
+
     /// Tells those who ask for its health that it stops, and waits until no request is in progress.
     async fn wind_down(&self) {
         self.stopping.cancel();
-        self.builtin.set_serving(self.router.catalog(), false).await;
+        self.readiness.stop();
+        self.tell_health().await;
         self.requests.close();
         self.requests.wait().await;
     }

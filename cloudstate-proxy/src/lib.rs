@@ -18,6 +18,7 @@ mod frontend;
 mod metrics;
 mod openapi;
 mod proxy;
+mod readiness;
 mod rediscovery;
 pub mod router;
 mod settings;

@@ -5,6 +5,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use cloudstate_process::BadSetting;
 use cloudstate_transport::Acceptor;
 use tokio::task::{self, JoinError};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     admin::{self, Admin},
@@ -13,10 +14,11 @@ use crate::{
     eventing::{DeadLetters, Subscriptions},
     frontend::{Entrance, Frontend, Listener, Serving},
     metrics::Metrics,
+    readiness::Readiness,
     rediscovery::{Rediscovery, Served},
     router::Router,
     settings::Settings,
-    store::{self, OpenError, Store},
+    store::{self, OpenError, Store, recovering},
     user_function::UserFunction,
     welcome,
 };
@@ -25,6 +27,8 @@ use crate::{
 #[derive(Debug)]
 pub struct Proxy {
     serving: Serving,
+    entrance: Arc<Entrance>,
+    _following: AbortOnDropHandle<()>,
     admin: Admin,
     rediscovery: Rediscovery,
     dead_letters: Arc<DeadLetters>,
@@ -54,8 +58,8 @@ impl Proxy {
                     address: SocketAddr::new(settings.http_host, settings.http_port),
                     source,
                 })?;
-        let metrics = Metrics::default();
-        let admin = Admin::start(settings, &metrics)
+        let (metrics, readiness) = (Metrics::default(), Arc::new(Readiness::new()));
+        let admin = Admin::start(settings, &metrics, &readiness)
             .await
             .map_err(|(address, source)| StartError::BindMetrics { address, source })?;
         metrics.include_link(&*user_function);
@@ -74,8 +78,9 @@ impl Proxy {
             settings,
             metrics,
         );
-        let frontend = Frontend::new(router.clone(), settings).await;
+        let frontend = Frontend::new(router.clone(), settings, readiness).await;
         let entrance = Arc::new(Entrance::new(frontend));
+        entrance.serve().await;
         let serving = listener.serve(Arc::clone(&entrance), settings);
         let dead_letters = Arc::new(DeadLetters::new(Arc::clone(&store)));
         if settings.shows_dead_letters() {
@@ -91,12 +96,22 @@ impl Proxy {
             user_function,
             announced,
             served,
-            entrance,
+            Arc::clone(&entrance),
             Arc::clone(&store),
             Arc::clone(&dead_letters),
             settings.clone(),
         );
+        let following = {
+            let entrance = Arc::clone(&entrance);
+            let tell = move |trouble| {
+                let entrance = Arc::clone(&entrance);
+                async move { entrance.set_store(trouble).await }
+            };
+            tokio::spawn(recovering::follow(Arc::clone(&store), tell))
+        };
         Ok(Self {
+            entrance,
+            _following: AbortOnDropHandle::new(following),
             serving,
             admin,
             rediscovery,
@@ -138,6 +153,7 @@ impl Proxy {
     /// # Errors
     /// The store could not be closed in good order. Nothing acknowledged is lost by that.
     pub async fn stop(self) -> Result<(), store::StoreError> {
+        self.entrance.stop().await;
         let drained = tokio::time::timeout(self.drain_timeout, async {
             let Some(served) = self.rediscovery.stop().await else {
                 return self.serving.stop().await;

@@ -8,6 +8,7 @@ mod error;
 mod location;
 mod memory;
 mod meters;
+pub(crate) mod recovering;
 mod sqlite;
 
 use std::{
@@ -93,6 +94,11 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// moment.
     fn grown(&self) -> watch::Receiver<u64>;
 
+    /// Why it takes nothing at present, as that changes; none for an engine to which that cannot happen.
+    fn trouble(&self) -> Option<watch::Receiver<Option<Trouble>>> {
+        None
+    }
+
     /// What and where it is, for people: `stored by SQLite in ./data/shopping-cart`.
     fn describe(&self) -> String;
 
@@ -119,6 +125,15 @@ pub fn open(location: &StoreLocation) -> Result<Arc<dyn Store>, OpenError> {
         StoreLocation::Memory => Arc::new(MemoryStore::new()),
         StoreLocation::Directory(directory) => Arc::new(SqliteStore::open(directory)?),
     })
+}
+
+/// Why a store takes nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// For an operator.
+    pub reason: String,
+    /// Whether it takes nothing more until it is opened anew.
+    pub is_final: bool,
 }
 
 /// Which entity.

@@ -21,6 +21,11 @@ const BAD: &[(&str, &str, &[&str])] = &[
     ),
     ("HTTP_HOST", "--http-host", &["localhost", "300.0.0.1", ""]),
     ("HTTP_PORT", "--http-port", &["65536", "-1", "http", ""]),
+    (
+        "CLOUDSTATE_LOG_FORMAT",
+        "--log-format",
+        &["xml", "JSON", ""],
+    ),
     ("METRICS_HOST", "--metrics-host", &["localhost", ""]),
     (
         "METRICS_PORT",

@@ -11,7 +11,7 @@ use crate::{
     metrics::{EntityMeters, Persisting},
     store::{
         Append, Commit, EntityRef, EntityValue, JournalEntry, Put, Store, StoreError, StoredEvent,
-        StoredSnapshot, StoredValue, Write,
+        StoredSnapshot, StoredValue, Trouble, Write,
     },
 };
 
@@ -142,6 +142,10 @@ impl Store for MeteredStore {
 
     fn grown(&self) -> watch::Receiver<u64> {
         self.store.grown()
+    }
+
+    fn trouble(&self) -> Option<watch::Receiver<Option<Trouble>>> {
+        self.store.trouble()
     }
 
     fn describe(&self) -> String {

@@ -13,7 +13,7 @@ use tonic_health::{
 use tonic_reflection::pb::v1::server_reflection_server::ServerReflectionServer;
 use tower::Service;
 
-use crate::catalog::Catalog;
+use crate::{catalog::Catalog, readiness::Able};
 use reflection::Reflection;
 
 /// What their full names begin with. A user's service of such a name would not be reached.
@@ -29,10 +29,10 @@ pub(super) struct Builtin {
 }
 
 impl Builtin {
-    /// Reports every service of the catalog, and the whole, as serving.
-    pub(super) async fn new(catalog: &Catalog) -> Self {
+    /// Reports the services of the catalog, and the whole, as they are.
+    pub(super) async fn new(catalog: &Catalog, able: Able) -> Self {
         let builtin = Self::with(HealthReporter::new(), catalog);
-        builtin.set_serving(catalog, true).await;
+        builtin.set_able(catalog, able).await;
         builtin
     }
 
@@ -77,14 +77,16 @@ impl Builtin {
         }
     }
 
-    /// Reports everything as serving, or as not serving.
-    pub(super) async fn set_serving(&self, catalog: &Catalog, serving: bool) {
-        let status = if serving {
-            ServingStatus::Serving
-        } else {
-            ServingStatus::NotServing
-        };
-        for name in names(catalog) {
+    /// Reports each service as serving or not, and the whole, which serves when all of them do.
+    pub(super) async fn set_able(&self, catalog: &Catalog, able: Able) {
+        let services = catalog.services.iter();
+        let services = services.map(|service| (service.name.as_str(), able.serve(service.kind)));
+        for (name, serves) in std::iter::once(("", able.all())).chain(services) {
+            let status = if serves {
+                ServingStatus::Serving
+            } else {
+                ServingStatus::NotServing
+            };
             self.health.set_service_status(name, status).await;
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::Frontend;
-use crate::router::Router;
+use crate::{readiness::Readiness, router::Router, store::Trouble};
 
 /// Leads each request to the front-end of the moment. Requests in progress keep theirs.
 #[derive(Debug)]
@@ -23,16 +23,37 @@ impl Entrance {
     /// Leads requests to this router from now on.
     pub(crate) async fn lead_to(&self, router: Router) {
         let successor = Arc::new(self.frontend().succeed(router).await);
+        successor.tell_health().await;
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = successor;
     }
 
-    /// Tells those who ask whether to send clients here that all is well, or why not.
+    /// What the user function has to say against clients being sent here.
     pub(crate) async fn set_ready(&self, ready: Result<(), String>) {
+        self.change(|readiness| readiness.set_user_function(ready.err()))
+            .await;
+    }
+
+    /// What the store has to say against it.
+    pub(crate) async fn set_store(&self, trouble: Option<Trouble>) {
+        self.change(|readiness| readiness.set_store(trouble)).await;
+    }
+
+    /// Clients are served from now on.
+    pub(crate) async fn serve(&self) {
+        self.change(Readiness::serve).await;
+    }
+
+    /// The process is asked to stop.
+    pub(crate) async fn stop(&self) {
+        self.change(Readiness::stop).await;
+    }
+
+    async fn change(&self, change: impl FnOnce(&Readiness)) {
         let frontend = self.frontend();
-        let serving = ready.is_ok();
-        if frontend.readiness.set(ready.err()) {
-            let catalog = frontend.router.catalog();
-            frontend.builtin.set_serving(catalog, serving).await;
+        let before = frontend.readiness.able();
+        change(&frontend.readiness);
+        if frontend.readiness.able() != before {
+            frontend.tell_health().await;
         }
     }
 }

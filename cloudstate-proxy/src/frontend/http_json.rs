@@ -64,13 +64,10 @@ pub(super) async fn answer(
             }
         }
         Routed::WrongVerb { .. } | Routed::NotFound if parts.uri.path() == "/alive" => {
-            text(StatusCode::OK, "OK")
+            probe(frontend.readiness.is_lost())
         }
         Routed::WrongVerb { .. } | Routed::NotFound if parts.uri.path() == "/ready" => {
-            match frontend.readiness.objection() {
-                None => text(StatusCode::OK, "OK"),
-                Some(objection) => text(StatusCode::SERVICE_UNAVAILABLE, objection),
-            }
+            probe(frontend.readiness.objection())
         }
         Routed::WrongVerb { .. } | Routed::NotFound
             if frontend.web.openapi.is(parts.uri.path()) && is_read(&parts.method) =>
@@ -223,6 +220,13 @@ async fn discard(body: &mut Incoming, at_most: usize) -> bool {
 
 fn is_read(method: &http::Method) -> bool {
     matches!(*method, http::Method::GET | http::Method::HEAD)
+}
+
+fn probe(objection: Option<String>) -> Response<Body> {
+    match objection {
+        None => text(StatusCode::OK, "OK"),
+        Some(objection) => text(StatusCode::SERVICE_UNAVAILABLE, objection),
+    }
 }
 
 fn text(status: StatusCode, text: impl Into<Bytes>) -> Response<Body> {

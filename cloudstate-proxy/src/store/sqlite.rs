@@ -44,7 +44,7 @@ use tokio::sync::watch;
 
 use super::{
     Append, Commit, EntityRef, EntityValue, JournalEntry, OpenError, Put, Store, StoreError,
-    StoredEvent, StoredSnapshot, StoredValue,
+    StoredEvent, StoredSnapshot, StoredValue, Trouble,
 };
 use crate::store;
 use index::Index;
@@ -175,6 +175,10 @@ impl Store for SqliteStore {
 
     fn grown(&self) -> watch::Receiver<u64> {
         self.writer.grown()
+    }
+
+    fn trouble(&self) -> Option<watch::Receiver<Option<Trouble>>> {
+        Some(self.writer.trouble())
     }
 
     fn describe(&self) -> String {

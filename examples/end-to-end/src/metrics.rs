@@ -34,7 +34,7 @@ impl Running {
         assert!(self.wait_for_stderr(BEFORE), "no operators' port: {self}");
         let log = self.stderr();
         let (_, rest) = log.split_once(BEFORE).expect("it was there");
-        let address = rest.split_whitespace().next().unwrap_or(rest);
+        let address = rest.split(['\n', '"']).next().unwrap_or(rest);
         address.parse().expect("an address in the log")
     }
 

@@ -24,7 +24,7 @@ use super::{
     write::Write,
 };
 use crate::store::{
-    Commit, EntityKey, EntityRef, OpenError, StoreError,
+    Commit, EntityKey, EntityRef, OpenError, StoreError, Trouble,
     meters::{StoreMeters, reading},
 };
 
@@ -36,6 +36,7 @@ const SUSPECTS: usize = 1024;
 pub(super) struct Writer {
     queue: Arc<Queue>,
     grown: watch::Receiver<u64>,
+    trouble: watch::Receiver<Option<Trouble>>,
     meters: StoreMeters,
 }
 
@@ -51,9 +52,11 @@ impl Writer {
     ) -> Result<Self, OpenError> {
         let queue = Arc::new(Queue::default());
         let (growing, grown) = watch::channel(stored.position);
+        let (troubling, trouble) = watch::channel(None);
         let meters = StoreMeters::new();
         let journal = Journal {
             growing,
+            troubling,
             connection,
             file: file.to_owned(),
             mark,
@@ -78,6 +81,7 @@ impl Writer {
         Ok(Self {
             queue,
             grown,
+            trouble,
             meters,
         })
     }
@@ -89,6 +93,11 @@ impl Writer {
     /// The position of the last stored event, as it grows.
     pub(super) fn grown(&self) -> watch::Receiver<u64> {
         self.grown.clone()
+    }
+
+    /// Why nothing can be written.
+    pub(super) fn trouble(&self) -> watch::Receiver<Option<Trouble>> {
+        self.trouble.clone()
     }
 
     /// What is measured of writing, and of the files in this directory.
@@ -142,6 +151,8 @@ struct Journal {
     stored: Extent,
     /// Tells whoever follows the journal.
     growing: watch::Sender<u64>,
+    /// Tells whoever wants to know whether anything can be written.
+    troubling: watch::Sender<Option<Trouble>>,
     index: Index,
     remembered: Remembered,
     /// Entities that have met damage. They get transactions of their own, so that each new attempt of theirs does not
@@ -201,6 +212,8 @@ impl Journal {
         let (before, since) = (self.stored, Instant::now());
         let Failed { error, culprit } = match self.store(group) {
             Ok(stored) => {
+                self.troubling
+                    .send_if_modified(|trouble| trouble.take().is_some());
                 self.meters.committed(group.len(), since.elapsed());
                 self.believe(before, group, stored);
                 return Ok(());
@@ -233,6 +246,12 @@ impl Journal {
         }
         let failure = store_error(&self.file, &error);
         tracing::error!(error = %failure, "nothing was stored");
+        if matches!(failure, StoreError::Unavailable { .. }) {
+            self.troubling.send_replace(Some(Trouble {
+                reason: failure.to_string(),
+                is_final: is_failed_sync(&error),
+            }));
+        }
         // After a failed sync the kernel may have dropped what it could not write: another sync would succeed without
         // those pages being on the disk.
         if is_failed_sync(&error) {

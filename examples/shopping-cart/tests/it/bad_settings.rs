@@ -20,6 +20,11 @@ const SHARED: &[(&str, &str, &[&str])] = &[
         &["not an address", "300.0.0.1", ""],
     ),
     ("--http-port", "HTTP_PORT", &["65536", "-1", "http", ""]),
+    (
+        "--log-format",
+        "CLOUDSTATE_LOG_FORMAT",
+        &["xml", "JSON", ""],
+    ),
     ("--metrics-host", "METRICS_HOST", &["localhost", ""]),
     ("--metrics-port", "METRICS_PORT", &["65536", "-1", "on", ""]),
     (

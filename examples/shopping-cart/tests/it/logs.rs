@@ -3,11 +3,12 @@
 use http::Method;
 use prost::Message;
 use rusqlite::Connection;
+use serde_json::Value;
 use tempfile::tempdir;
 
 use crate::support::{
     cart::{path, pb},
-    programs::ServesCarts as _,
+    programs::{self, ServesCarts as _},
     store::{JOURNAL, service},
 };
 
@@ -66,4 +67,25 @@ async fn nothing_that_users_sent_or_that_is_stored_is_logged() {
     assert!(running.wait_for_stderr("alice"), "{running}");
     let ended = running.terminate();
     assert!(!ended.stderr.contains(SECRET), "{ended:?}");
+}
+
+#[test]
+fn a_log_for_programs_is_an_object_a_line() {
+    let program = programs::shopping_cart().env("METRICS_PORT", "0");
+    let running = program.env("CLOUDSTATE_LOG_FORMAT", "json").start();
+    let operators = running.operators();
+    let ended = running.terminate();
+    let lines: Vec<Value> = ended
+        .stderr
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    for line in &lines {
+        for field in ["timestamp", "level", "target", "message"] {
+            assert!(line[field].is_string(), "{field}: {line}");
+        }
+    }
+    let told = format!("metrics and probes on http://{operators}");
+    let told = |line: &&Value| line["message"] == *told && line["level"] == "INFO";
+    assert_eq!(lines.iter().filter(told).count(), 1, "{lines:?}");
 }

@@ -9,6 +9,7 @@ mod bad_store;
 mod browser;
 mod crash;
 mod damaged_journal;
+mod health;
 mod logs;
 mod readme;
 mod support;
