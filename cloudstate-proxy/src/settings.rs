@@ -92,6 +92,17 @@ pub struct Settings {
     )]
     pub max_connections: NonZeroUsize,
 
+    /// Calls in progress on one HTTP/2 connection; further ones wait at the client, as HTTP/2 has it.
+    #[arg(
+        long,
+        env = "CLOUDSTATE_MAX_STREAMS_PER_CONNECTION",
+        value_name = "COUNT",
+        default_value = "1000",
+        value_parser = value::count,
+        help_heading = "Limits"
+    )]
+    pub max_streams_per_connection: NonZeroUsize,
+
     /// How long a client may take to begin to speak, and over HTTP/1.1 until the head of its next request is complete.
     #[arg(
         long,

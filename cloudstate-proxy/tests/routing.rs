@@ -13,6 +13,8 @@ mod pool;
 #[path = "routing/scripted.rs"]
 mod scripted;
 
+#[path = "routing/deaf.rs"]
+mod deaf;
 #[path = "routing/effects.rs"]
 mod effects;
 #[path = "routing/failures.rs"]

@@ -49,6 +49,11 @@ const BAD: &[(&str, &str, &[&str])] = &[
         &["0", "many"],
     ),
     (
+        "CLOUDSTATE_MAX_STREAMS_PER_CONNECTION",
+        "--max-streams-per-connection",
+        &["0", "many"],
+    ),
+    (
         "CLOUDSTATE_HEAD_TIMEOUT",
         "--head-timeout",
         &["30", "0s", "soon"],

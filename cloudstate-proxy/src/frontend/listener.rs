@@ -22,8 +22,6 @@ use super::Entrance;
 use crate::settings::Settings;
 use opening::Opening;
 
-/// Streams that one HTTP/2 connection may have open at a time.
-const MAX_STREAMS: u32 = 1000;
 /// Calls of one HTTP/2 connection that may be cancelled before they were even looked at. Whoever shares a connection
 /// shares its end, and behind a load balancer many clients do: one that gives up on hundreds of calls at once, as a
 /// deadline or a closed browser tab makes it, must not end it for all. The default of 20 does; this number is met by
@@ -42,6 +40,24 @@ pub(crate) struct Listener {
     socket: TcpListener,
     address: SocketAddr,
     acceptor: Acceptor,
+}
+
+/// What one connection may take.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    head_timeout: Duration,
+    /// Streams that are open at a time over HTTP/2.
+    streams: u32,
+}
+
+impl Limits {
+    fn new(settings: &Settings) -> Self {
+        let streams = settings.max_streams_per_connection.get();
+        Self {
+            head_timeout: settings.head_timeout,
+            streams: u32::try_from(streams).unwrap_or(u32::MAX),
+        }
+    }
 }
 
 /// A port that is being served.
@@ -81,7 +97,7 @@ impl Listener {
             self.acceptor,
             Arc::clone(&entrance),
             places,
-            settings.head_timeout,
+            Limits::new(settings),
             stop.clone(),
         ));
         Serving {
@@ -129,11 +145,11 @@ async fn accept(
     acceptor: Acceptor,
     entrance: Arc<Entrance>,
     places: Arc<Semaphore>,
-    head_timeout: Duration,
+    limits: Limits,
     stop: CancellationToken,
 ) -> GracefulShutdown {
     let connections = GracefulShutdown::new();
-    let protocol = Arc::new(protocol(head_timeout));
+    let protocol = Arc::new(protocol(limits));
     loop {
         let accepted = tokio::select! {
             accepted = next(&socket, &places) => accepted,
@@ -165,7 +181,7 @@ async fn accept(
                 }
             };
             let service = service_fn(move |request| entrance.frontend().answer(request));
-            let stream = TokioIo::new(Opening::new(stream, head_timeout));
+            let stream = TokioIo::new(Opening::new(stream, limits.head_timeout));
             let connection = protocol.serve_connection(stream, service);
             if let Err(error) = watcher.watch(connection.into_owned()).await {
                 tracing::debug!(%error, "a connection ended badly");
@@ -187,16 +203,16 @@ async fn next(
     Ok((stream, place))
 }
 
-fn protocol(head_timeout: Duration) -> auto::Builder<TokioExecutor> {
+fn protocol(limits: Limits) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(head_timeout);
+        .header_read_timeout(limits.head_timeout);
     builder
         .http2()
         .timer(TokioTimer::new())
-        .max_concurrent_streams(MAX_STREAMS)
+        .max_concurrent_streams(limits.streams)
         .max_pending_accept_reset_streams(PENDING_RESETS)
         .keep_alive_interval(KEEP_ALIVE.0)
         .keep_alive_timeout(KEEP_ALIVE.1);

@@ -85,6 +85,30 @@ async fn a_connection_too_many_waits_for_another_to_end() {
 }
 
 #[tokio::test]
+async fn a_call_too_many_on_a_connection_waits_there() {
+    let port = lasting_port();
+    let mut function = Function::start(port, Spec::First).await;
+    let sidecar = Sidecar::start(port, &["--max-streams-per-connection=2"]).await;
+    let (crowded, other) = (sidecar.client(), sidecar.client());
+    assert_eq!(crowded.add("a", "one").await.unwrap(), "1");
+    let hung = ["h1", "h2"].map(|id| {
+        let client = crowded.clone();
+        tokio::spawn(async move { client.add(id, "hang").await })
+    });
+    for _ in 0..2 {
+        function.0.heard("got hang").await;
+    }
+    let mut waiting = Box::pin(crowded.add("a", "two"));
+    let waited = timeout(Duration::from_millis(500), &mut waiting);
+    assert!(waited.await.is_err());
+    assert_eq!(other.add("b", "one").await.unwrap(), "1");
+    for call in hung {
+        call.abort();
+    }
+    assert_eq!(waiting.await.unwrap(), "2");
+}
+
+#[tokio::test]
 async fn a_message_too_large_is_refused_and_nobody_else_on_its_connection() {
     let port = lasting_port();
     let _function = Function::start(port, Spec::First).await;

@@ -39,6 +39,11 @@ const SHARED: &[(&str, &str, &[&str])] = &[
         &["0", "many"],
     ),
     (
+        "--max-streams-per-connection",
+        "CLOUDSTATE_MAX_STREAMS_PER_CONNECTION",
+        &["0", "many"],
+    ),
+    (
         "--head-timeout",
         "CLOUDSTATE_HEAD_TIMEOUT",
         &["30", "0s", "soon"],
