@@ -2,6 +2,7 @@
 
 use std::{net::Ipv4Addr, path::Path};
 
+use futures_util::TryFutureExt as _;
 use tokio::process::Command;
 
 use super::{Process, StartError, free_port, shell};
@@ -24,7 +25,8 @@ impl ServiceProcess {
         let port = free_port(command)?;
         let process = spawn(shell(command), port)?;
         let address = format!("{}:{port}", Ipv4Addr::LOCALHOST);
-        Self { process, address }.discovered().await
+        let hint = "; it was told to listen there by HOST and PORT";
+        Self { process, address }.discovered(hint).await
     }
 
     /// Starts a program that is made with Cloudstate for Rust, which picks a port itself and prints it.
@@ -35,7 +37,7 @@ impl ServiceProcess {
     pub async fn start_program(program: &Path) -> Result<(Self, Service), StartError> {
         let mut process = spawn(Command::new(program), 0)?;
         let address = process.printed_address().await?;
-        Self { process, address }.discovered().await
+        Self { process, address }.discovered("").await
     }
 
     /// Where the service answers, as `HOST:PORT`.
@@ -53,8 +55,10 @@ impl ServiceProcess {
         self.process.stop().await;
     }
 
-    async fn discovered(mut self) -> Result<(Self, Service), StartError> {
+    /// The hint follows what is wrong.
+    async fn discovered(mut self, hint: &str) -> Result<(Self, Service), StartError> {
         let discovered = Service::wait_for(&self.address);
+        let discovered = discovered.map_err(|error| format!("{error}{hint}"));
         let service = self.process.answers(discovered).await?;
         Ok((self, service))
     }

@@ -193,6 +193,14 @@ fn a_service_that_does_not_start_is_told_with_its_output() {
 }
 
 #[test]
+fn a_service_that_takes_its_time_is_said_to() {
+    let (code, _, stderr) = run(HARNESS, &["--service-command", "sleep 6; exit 4"]);
+    assert_eq!(code, 1);
+    assert!(stderr.starts_with("waiting up to 60s for the service on the HOST and PORT"));
+    assert!(stderr.contains("exit status: 4"));
+}
+
+#[test]
 fn cases_are_listed_without_a_service() {
     let (code, stdout, _) = run(HARNESS, &["--list", "--filter", "snapshot"]);
     assert_eq!(code, 0);

@@ -9,8 +9,10 @@ use std::{
     env,
     io::{self, IsTerminal, Stderr, Stdout, Write},
     path::{Path, PathBuf},
+    pin::pin,
     process::ExitCode,
     sync::Arc,
+    time::Duration,
 };
 
 use clap::Parser;
@@ -22,13 +24,17 @@ use tck_harness::{
     report::{Printer, ProgressLine, Report},
     rough_link::RoughLink,
     runner::{Progress, Runner},
-    service::{DiscoveryError, Service},
+    service::{DiscoveryError, START_PATIENCE, Service},
 };
+use tokio::time::sleep;
 
 use arguments::{Arguments, Format};
 
 /// What the pieces and pauses of a rough link follow from: the same in each run.
 const SEED: u64 = 1;
+
+/// How long a service may take to start before a line tells what is waited for.
+const QUIET_START: Duration = Duration::from_secs(5);
 
 /// Why nothing was tested.
 #[derive(Debug, thiserror::Error)]
@@ -105,7 +111,7 @@ async fn run(arguments: &Arguments) -> Result<bool, Trouble> {
     }
     let (process, service) = match (&arguments.service, &arguments.service_command) {
         (Some(address), _) => (None, find(address).await?),
-        (None, Some(command)) => started(ServiceProcess::start_command(command).await?),
+        (None, Some(command)) => started(start_service(command).await?),
         (None, None) => started(ServiceProcess::start_program(&own_service()?).await?),
     };
     // Closed at the end.
@@ -141,6 +147,20 @@ async fn run(arguments: &Arguments) -> Result<bool, Trouble> {
 
 fn started((process, service): (ServiceProcess, Service)) -> (Option<ServiceProcess>, Service) {
     (Some(process), service)
+}
+
+/// Says so if it takes a while, as it does where the service listens somewhere else.
+async fn start_service(command: &str) -> Result<(ServiceProcess, Service), StartError> {
+    let mut starting = pin!(ServiceProcess::start_command(command));
+    tokio::select! {
+        biased;
+        result = &mut starting => return result,
+        () = sleep(QUIET_START) => {}
+    }
+    eprintln!(
+        "waiting up to {START_PATIENCE:?} for the service on the HOST and PORT in its environment"
+    );
+    starting.await
 }
 
 fn list(cases: &[Case]) -> io::Result<()> {
