@@ -33,6 +33,8 @@ use builtin::Builtin;
 use cors::Cors;
 
 pub(crate) use entrance::Entrance;
+#[cfg(feature = "fuzzing")]
+pub(crate) use grpc::fuzzing;
 pub(crate) use listener::{Listener, Serving};
 
 /// How long a stream may take over its next message once the process is asked to stop.

@@ -15,6 +15,9 @@ pub mod discovery;
 mod entity;
 pub mod eventing;
 mod frontend;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod metrics;
 mod openapi;
 mod proxy;

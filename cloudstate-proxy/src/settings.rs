@@ -299,17 +299,26 @@ impl Settings {
         self.store.clone().unwrap_or_else(in_data)
     }
 
-    /// Says whether clients may be served where these settings have it, as [`plaintext`](Self::plaintext) wants it.
+    /// Says whether clients and operators may be served where these settings have it, as [`plaintext`](Self::plaintext)
+    /// wants it. Operators are shown nothing that clients send: no warning is due to them.
     pub(crate) fn check_exposure(&self) -> Result<(), BadSetting> {
-        if self.http_tls.is_set() {
+        if !self.http_tls.is_set() {
+            let clients = Listening {
+                what: "clients",
+                setting: "HTTP_HOST (--http-host)",
+                remedy: Some("HTTP_TLS_CERT and HTTP_TLS_KEY"),
+            };
+            clients.check([self.http_host], self.plaintext)?;
+        }
+        if self.plaintext != Plaintext::Refuse || self.metrics_port == Some(OperatorPort::Off) {
             return Ok(());
         }
-        let clients = Listening {
-            what: "clients",
-            setting: "HTTP_HOST (--http-host)",
-            remedy: Some("HTTP_TLS_CERT and HTTP_TLS_KEY"),
+        let operators = Listening {
+            what: "operators",
+            setting: "METRICS_HOST (--metrics-host)",
+            remedy: None,
         };
-        clients.check([self.http_host], self.plaintext)
+        operators.check([self.metrics_host], self.plaintext)
     }
 }
 

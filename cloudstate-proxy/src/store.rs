@@ -30,6 +30,8 @@ use crate::metrics::Persisting;
 pub use error::{OpenError, StoreError};
 pub use location::StoreLocation;
 pub use memory::MemoryStore;
+#[cfg(feature = "fuzzing")]
+pub(crate) use sqlite::fuzzing;
 pub use sqlite::{Damage, Dropped, Recovery, SqliteStore};
 
 /// Keeps events and snapshots of entities, and values of others.

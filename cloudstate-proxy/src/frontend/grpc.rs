@@ -1,6 +1,8 @@
 //! gRPC for any method of the catalog. Message bytes pass through: they are checked, never decoded.
 
 mod codec;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod request;
 mod response;
 

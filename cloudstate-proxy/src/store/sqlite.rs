@@ -16,6 +16,8 @@
 
 mod consistency;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod index;
 mod lock;
 mod mark;

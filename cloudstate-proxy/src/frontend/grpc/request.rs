@@ -106,7 +106,9 @@ pub(super) fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Status> {
     let parse = || {
         let text = value.to_str().ok()?;
         let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-        let number: u64 = (digits.len() <= 8).then(|| digits.parse().ok()).flatten()?;
+        // A number may have a sign, which a timeout has not.
+        let is_number = digits.len() <= 8 && digits.bytes().all(|digit| digit.is_ascii_digit());
+        let number: u64 = is_number.then(|| digits.parse().ok()).flatten()?;
         Some(match unit {
             "H" => Duration::from_secs(number * 3600),
             "M" => Duration::from_secs(number * 60),
@@ -144,7 +146,7 @@ mod tests {
             read("99999999n").unwrap(),
             Some(Duration::from_nanos(99_999_999))
         );
-        for bad in ["", "5", "s", "-1S", "123456789S", "1.5S"] {
+        for bad in ["", "5", "s", "-1S", "+5S", "123456789S", "1.5S"] {
             assert!(read(bad).is_err(), "{bad}");
         }
         assert_eq!(super::timeout(&HeaderMap::new()).unwrap(), None);

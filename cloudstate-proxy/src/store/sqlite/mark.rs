@@ -97,7 +97,7 @@ impl Mark {
     }
 }
 
-fn encode(extent: Extent) -> [u8; SLOT] {
+pub(super) fn encode(extent: Extent) -> [u8; SLOT] {
     let mut slot = [0; SLOT];
     slot[..8].copy_from_slice(&MAGIC);
     slot[8..16].copy_from_slice(&extent.position.to_le_bytes());
@@ -107,7 +107,7 @@ fn encode(extent: Extent) -> [u8; SLOT] {
     slot
 }
 
-fn decode(slot: &[u8]) -> Option<Extent> {
+pub(super) fn decode(slot: &[u8]) -> Option<Extent> {
     let number = |at: usize| Some(u64::from_le_bytes(slot.get(at..at + 8)?.try_into().ok()?));
     let position = number(8)?;
     if slot.starts_with(&OLD_MAGIC) {

@@ -53,7 +53,7 @@ pub(super) fn scan(path: &Path) -> io::Result<Scan> {
     read(&mut BufReader::with_capacity(1 << 20, file), len)
 }
 
-fn read(reader: &mut impl Read, len: u64) -> io::Result<Scan> {
+pub(super) fn read(reader: &mut impl Read, len: u64) -> io::Result<Scan> {
     let mut header = [0; HEADER];
     let log = match fill(reader, &mut header)? {
         0 => return Ok(Scan::default()),

@@ -146,6 +146,9 @@ fn plaintext_that_other_machines_reach_has_to_be_meant() {
             assert!(!ended.stderr.contains("WARN"), "{ended:?}");
         }
     }
+    let metrics = programs::shopping_cart().env("METRICS_HOST", "192.0.2.1");
+    let named = ["METRICS_HOST", "192.0.2.1", "CLOUDSTATE_PLAINTEXT=allow"];
+    refused(&metrics.env("METRICS_PORT", "0").run(), &named);
     let files = Files::new();
     let encrypted = files.shopping_cart().env("HTTP_HOST", "192.0.2.1").run();
     assert_eq!(encrypted.code, Some(1), "{encrypted:?}");

@@ -1,0 +1,4 @@
+//! The target `journal`, driven by libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| cloudstate_fuzz::run("journal", data));
