@@ -116,8 +116,9 @@ impl<E: Entity> Context<E> {
         (&mut self.state, &self.entity_id, &mut self.work)
     }
 
-    /// The side effects of the command that has ended.
-    pub(crate) fn take_effects(&mut self) -> Vec<wire::SideEffect> {
+    /// Ends the command, and gives its side effects. What came beside it goes: an idle entity has no use for it.
+    pub(crate) fn end(&mut self) -> Vec<wire::SideEffect> {
+        self.metadata = Metadata::new();
         mem::take(&mut self.effects)
     }
 }

@@ -13,9 +13,9 @@ use crate::machine::{Flow, Machine};
 
 /// Replies that wait to be read before the connection takes no more messages.
 const CAPACITY: usize = 64;
-/// Room for replies that an idle connection keeps. Most commands have one, and most entities are idle: the four places
-/// that a queue takes by itself are a kilobyte for each of them.
-const KEPT: usize = 1;
+/// Room for replies that a queue begins with. Most commands have one; the four places that a queue takes by itself are a
+/// kilobyte. An idle connection has no room at all: most entities are idle.
+const ROOM: usize = 1;
 
 /// The stream of one live entity, opened by [`UserFunction::event_sourced`](crate::UserFunction::event_sourced) or its
 /// counterpart for another kind.
@@ -36,7 +36,7 @@ impl<In, Out> EntityConnection<In, Out> {
     pub(crate) fn new(machine: impl Machine<In = In, Out = Out> + 'static) -> Self {
         Self {
             machine: Some(Box::new(machine)),
-            replies: VecDeque::with_capacity(KEPT),
+            replies: VecDeque::new(),
             reader: None,
             writer: None,
         }
@@ -68,6 +68,9 @@ impl<In, Out> Sink<In> for EntityConnection<In, Out> {
         let Some(machine) = &mut this.machine else {
             return Ok(());
         };
+        if this.replies.capacity() == 0 {
+            this.replies.reserve_exact(ROOM);
+        }
         let ended = machine.receive(message, &mut this.replies) == Flow::End;
         if ended {
             this.machine = None;
@@ -107,7 +110,7 @@ impl<In, Out> Stream for EntityConnection<In, Out> {
         if self.machine.is_none() {
             return Poll::Ready(None);
         }
-        self.replies.shrink_to(KEPT);
+        self.replies.shrink_to(0);
         self.reader = Some(cx.waker().clone());
         Poll::Pending
     }

@@ -180,7 +180,8 @@ async fn accept(
                     return;
                 }
             };
-            let service = service_fn(move |request| entrance.frontend().answer(request));
+            // In a box: on its way into a task of its own a request would be copied whole several times, 3 KB each.
+            let service = service_fn(move |request| Box::pin(entrance.frontend().answer(request)));
             let stream = TokioIo::new(Opening::new(stream, limits.head_timeout));
             let connection = protocol.serve_connection(stream, service);
             if let Err(error) = watcher.watch(connection.into_owned()).await {

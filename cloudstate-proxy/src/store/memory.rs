@@ -1,11 +1,13 @@
 //! The journal in memory, for tests and for services whose state may go with the process.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::SystemTime,
 };
 
+use bytes::Bytes;
+use bytestring::ByteString;
 use cloudstate_protocol::Any;
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::watch;
@@ -27,6 +29,8 @@ struct Contents {
     /// In the order of positions.
     journal: Vec<JournalEntry>,
     entities: HashMap<EntityKey, History>,
+    /// Each type URL once.
+    types: HashSet<ByteString>,
     closed: bool,
 }
 
@@ -134,6 +138,8 @@ impl Contents {
     }
 
     fn extend(&mut self, key: &EntityKey, events: Vec<Any>, snapshot: Option<Any>) -> u64 {
+        let events: Vec<_> = events.iter().map(|event| self.own(event)).collect();
+        let snapshot = snapshot.map(|snapshot| self.own(&snapshot));
         let history = self.entities.entry(key.clone()).or_default();
         let (mut sequence, time) = (history.events.len() as u64, SystemTime::now());
         let snapshot = snapshot.filter(|_| !events.is_empty());
@@ -156,10 +162,27 @@ impl Contents {
     }
 
     fn put(&mut self, put: Put) -> u64 {
+        let value = put.value.map(|value| self.own(&value));
         let history = self.entities.entry(put.entity.key().clone()).or_default();
         history.value.revision += 1;
-        history.value.payload = put.value;
+        history.value.payload = value;
         history.value.revision
+    }
+
+    /// A payload with bytes of its own: as a part of the message that it came with it would keep all of that in memory.
+    fn own(&mut self, payload: &Any) -> Any {
+        let type_url = match self.types.get(&payload.type_url) {
+            Some(known) => known.clone(),
+            None => {
+                let new = ByteString::from(payload.type_url.to_string());
+                self.types.insert(new.clone());
+                new
+            }
+        };
+        Any {
+            type_url,
+            value: Bytes::copy_from_slice(&payload.value),
+        }
     }
 
     fn values(&self, persistence_id: &str, after: &str, limit: usize) -> Vec<EntityValue> {
@@ -277,5 +300,51 @@ impl Store for MemoryStore {
     fn close(&self) -> BoxFuture<'static, Result<(), StoreError>> {
         self.contents().closed = true;
         async { Ok(()) }.boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+    use bytestring::ByteString;
+    use cloudstate_protocol::Any;
+
+    use super::MemoryStore;
+    use crate::store::{Append, EntityKey, EntityRef, Put, Store};
+
+    #[tokio::test]
+    async fn what_is_stored_does_not_keep_the_message_that_it_came_with() {
+        let message: Arc<[u8]> = b"type.of/Event and 8 KB of other things"[..].into();
+        let part = |range| Bytes::from_owner(Arc::clone(&message)).slice(range);
+        let payload = || Any {
+            type_url: ByteString::try_from(part(0..13)).unwrap(),
+            value: part(18..22),
+        };
+        let store = MemoryStore::new();
+        let entity = |id: &str| {
+            Arc::new(EntityRef::new(EntityKey {
+                persistence_id: "test".into(),
+                entity_id: id.into(),
+            }))
+        };
+        let append = store.append(Append {
+            entity: entity("events"),
+            after: 0,
+            events: vec![payload(), payload()],
+            snapshot: Some(payload()),
+        });
+        assert_eq!(append.await, Ok(2));
+        let put = store.put(Put {
+            entity: entity("value"),
+            after: 0,
+            value: Some(payload()),
+        });
+        assert_eq!(put.await, Ok(1));
+        assert_eq!(Arc::strong_count(&message), 1);
+        let events = store.events(&entity("events"), 0, 10).await.unwrap();
+        assert_eq!(events.len(), 2);
+        assert!(events.iter().all(|event| event.payload == payload()));
     }
 }

@@ -188,7 +188,7 @@ impl<E: Handlers + CrdtEntity> LiveEntity for Live<E> {
         let metadata = Metadata::from_wire(metadata);
         self.context.begin(command_id, name, metadata.clone());
         let handled = E::handle(&mut self.context, Command { name, payload });
-        let side_effects = self.context.take_effects();
+        let side_effects = self.context.end();
         let work = self.context.work_mut().take();
         if !self.crdt().is_attached() {
             return Err(Rejection::Replaced);
@@ -242,7 +242,7 @@ impl<E: Handlers + CrdtEntity> LiveEntity for Live<E> {
                     return Err(Replaced);
                 }
                 let work = self.context.work_mut().take();
-                response.side_effects = self.context.take_effects();
+                response.side_effects = self.context.end();
                 response.state_action = self.state_action(work.deleted, work.consistency);
             }
         }

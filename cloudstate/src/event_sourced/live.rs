@@ -90,7 +90,7 @@ impl<E: Handlers + EventSourcedEntity> LiveEntity for Context<E> {
         let before = self.sequence();
         self.begin(command_id, name, Metadata::from_wire(metadata));
         let handled = E::handle(self, Command { name, payload });
-        let (events, effects) = (self.take_events(), self.take_effects());
+        let (events, effects) = (self.take_events(), self.end());
         match handled {
             Handled::Unknown => Err(Rejection::Unknown),
             Handled::Undecodable(error) => Err(Rejection::Undecodable(error)),

@@ -135,7 +135,7 @@ impl<E: Handlers + ValueEntity> LiveEntity for Live<E> {
         self.context
             .begin(command_id, name, Metadata::from_wire(metadata));
         let handled = E::handle(&mut self.context, Command { name, payload });
-        let effects = self.context.take_effects();
+        let effects = self.context.end();
         let last = self.context.work_mut().take();
         match handled {
             Handled::Unknown => Err(Rejection::Unknown),

@@ -116,16 +116,21 @@ impl<'a, K: Kind> Activation<'a, K> {
     }
 
     /// Sends a command to the user function.
-    fn begin(&mut self, envelope: Envelope, mut timer: Pin<&mut Sleep>) -> Said<K::In> {
+    fn begin(&mut self, mut envelope: Envelope, mut timer: Pin<&mut Sleep>) -> Said<K::In> {
         self.last_command += 1;
-        let call = &envelope.call;
+        let call = &mut envelope.call;
         let command = Command {
             entity_id: self.entity.key().entity_id.to_string(),
             id: self.last_command,
             name: call.method.name.to_string(),
             payload: Some(call.message()),
             streamed: false,
-            metadata: call.metadata.clone(),
+            // Only a command that may have to be said again keeps it.
+            metadata: if self.snapshot_on_trial {
+                call.metadata.clone()
+            } else {
+                call.metadata.take()
+            },
         };
         let since = Instant::now();
         let deadline = since + self.host.limits.command_timeout;
