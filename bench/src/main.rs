@@ -8,7 +8,7 @@ use bench::{
     page,
     plan::{Bench, Plan},
     results::{Outcome, Results},
-    scenario::Scenario,
+    scenario::{Measured, Scenario},
 };
 use clap::{Parser, ValueEnum};
 
@@ -67,51 +67,60 @@ fn run(arguments: &Arguments) -> Result<bool, Error> {
         Some(file) => Results::read(file)?,
         None => measure(arguments)?,
     };
-    if let Some(file) = &arguments.json {
-        results.write(file)?;
-    }
-    if let Some(directory) = &arguments.plots {
-        page::plots(&results, directory)?;
-    }
-    if let Some(directory) = &arguments.report {
-        page::write(&results, directory)?;
-    }
+    save(&results, arguments)?;
     let mut outcomes = results.scenarios.iter();
     Ok(outcomes.all(|outcome| outcome.failure.is_none()))
 }
 
+/// Writes what is asked for.
+fn save(results: &Results, arguments: &Arguments) -> Result<(), Error> {
+    if let Some(file) = &arguments.json {
+        results.write(file)?;
+    }
+    if let Some(directory) = &arguments.plots {
+        page::plots(results, directory)?;
+    }
+    if let Some(directory) = &arguments.report {
+        page::write(results, directory)?;
+    }
+    Ok(())
+}
+
 fn measure(arguments: &Arguments) -> Result<Results, Error> {
-    let started = Instant::now();
     let bench = Bench::prepare(arguments.plan.clone())?;
+    let everything = arguments.scenarios.is_empty() && arguments.report.is_some();
+    if everything {
+        bench.build_all()?;
+    }
+    let started = Instant::now();
     let mut results = Results::begin(env::args().skip(1).collect());
     println!("{}", results.machine);
     if !results.optimised {
         println!("A debug build: the figures say nothing. Use `cargo run --release -p bench`.");
     }
-    let scenarios = match (&*arguments.scenarios, &arguments.report) {
-        ([], None) => &[Scenario::Command],
-        ([], Some(_)) => Scenario::value_variants(),
-        (some, _) => some,
+    let scenarios = match &*arguments.scenarios {
+        [] if everything => Scenario::value_variants(),
+        [] => &[Scenario::Command],
+        some => some,
     };
     for scenario in scenarios {
         println!("\n## {}\n", scenario.name());
-        let (tables, failure) = match scenario.run(&bench) {
-            Ok(tables) => (tables, None),
-            // What the other scenarios find out is not lost for it.
-            Err(error) => {
-                eprintln!("error: {}: {error}", scenario.name());
-                (Vec::new(), Some(error.to_string()))
-            }
-        };
+        // One that fails does not keep the others from being measured.
+        let Measured { tables, failure } = scenario.run(&bench);
+        if let Some(error) = &failure {
+            eprintln!("error: {}: {error}", scenario.name());
+        }
         for table in &tables {
             println!("{table}");
         }
         results.scenarios.push(Outcome {
             scenario: scenario.name().to_owned(),
             tables,
-            failure,
+            failure: failure.map(|error| error.to_string()),
         });
         results.took = started.elapsed().as_secs_f64();
+        // Whoever stops a long run keeps what was found out until then.
+        save(&results, arguments)?;
     }
     println!("{}", results.noise());
     Ok(results)

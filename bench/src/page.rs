@@ -360,7 +360,7 @@ fn described(section: &Section, results: &Results) -> String {
     };
     let mut text = format!("\n## {}\n\n{}\n", section.heading, section.text);
     if let Some(failure) = &outcome.failure {
-        text += &format!("\n**Not measured in this run:** {failure}\n");
+        text += &format!("\n**Not everything was measured in this run:** {failure}\n");
     }
     for (picture, _) in charts(section, results) {
         text += &format!("\n![{}](performance/{})\n", picture.title, picture.file);

@@ -133,6 +133,21 @@ impl Bench {
         program::build(program, &self.benchmark)
     }
 
+    /// Builds every program, so that no measurement stands between two builds.
+    ///
+    /// # Errors
+    /// One does not compile.
+    pub fn build_all(&self) -> Result<(), Error> {
+        self.cart()?;
+        for program in program::ALL {
+            // The cart may be one that was built elsewhere.
+            if program != program::SHOPPING_CART {
+                self.program(program)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Whether a table of this title is asked for.
     pub fn wants(&self, title: &str) -> bool {
         let only = &self.plan.only;

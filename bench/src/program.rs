@@ -54,6 +54,9 @@ pub const SIDECAR: Program = Program {
     name: "cloudstate-proxy",
 };
 
+/// Every program that is measured.
+pub const ALL: [Program; 6] = [SHOPPING_CART, SIDECAR, VALUE_ENTITY, VOTES, ACTION, TAGS];
+
 /// Builds a program in the profile that `benchmark`, a program in cargo's target directory, was built in.
 ///
 /// Returns where cargo put it. It takes minutes the first time, and next to nothing when it is current.

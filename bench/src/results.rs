@@ -40,7 +40,7 @@ pub struct Outcome {
     pub scenario: String,
     /// What was measured.
     pub tables: Vec<Table>,
-    /// Why there are no tables.
+    /// Why that is not everything.
     pub failure: Option<String>,
 }
 

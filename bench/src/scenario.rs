@@ -44,24 +44,60 @@ pub enum Scenario {
     Floor,
 }
 
+/// What came of a scenario.
+#[derive(Debug)]
+pub struct Measured {
+    /// What was measured; of what failed, as far as it went.
+    pub tables: Vec<Table>,
+    /// Why that is not everything.
+    pub failure: Option<Error>,
+}
+
+impl Measured {
+    /// Tables that were filled until something failed, and one that there is only if nothing did.
+    fn of(tables: impl Iterator<Item = Table>, last: Result<Table, Error>) -> Self {
+        let tables = tables.filter(|table| table.subjects().next().is_some());
+        let (last, failure) = match last {
+            Ok(table) => (Some(table), None),
+            Err(error) => (None, Some(error)),
+        };
+        Self {
+            tables: tables.chain(last).collect(),
+            failure,
+        }
+    }
+}
+
+impl From<Result<Vec<Table>, Error>> for Measured {
+    fn from(measured: Result<Vec<Table>, Error>) -> Self {
+        match measured {
+            Ok(tables) => Self {
+                tables,
+                failure: None,
+            },
+            Err(error) => Self {
+                tables: Vec::new(),
+                failure: Some(error),
+            },
+        }
+    }
+}
+
 impl Scenario {
-    /// Measures it.
-    ///
-    /// # Errors
-    /// A server or a call fails; there are no figures then.
-    pub fn run(self, bench: &Bench) -> Result<Vec<Table>, Error> {
+    /// Measures it, until a server or a call fails.
+    pub fn run(self, bench: &Bench) -> Measured {
         match self {
             Self::Command => command::run(bench),
             Self::Language => language::run(bench),
             Self::Stream => stream::run(bench),
-            Self::Start => start::run(bench),
-            Self::Replay => replay::run(bench),
-            Self::Live => live::run(bench),
-            Self::Overload => overload::run(bench),
-            Self::Footprint => footprint::run(bench),
-            Self::Size => size::run(bench),
-            Self::Compile => compile::run(bench),
-            Self::Floor => floor::run(bench),
+            Self::Start => start::run(bench).into(),
+            Self::Replay => replay::run(bench).into(),
+            Self::Live => live::run(bench).into(),
+            Self::Overload => overload::run(bench).into(),
+            Self::Footprint => footprint::run(bench).into(),
+            Self::Size => size::run(bench).into(),
+            Self::Compile => compile::run(bench).into(),
+            Self::Floor => floor::run(bench).into(),
         }
     }
 

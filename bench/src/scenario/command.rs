@@ -1,6 +1,9 @@
 //! `command`: what a call costs, beside what gRPC or HTTP alone costs, under the same load in the same round.
 
-use super::comparison::{ECHO, compare, finish};
+use super::{
+    Measured,
+    comparison::{ECHO, compare, finish},
+};
 use crate::{
     Error, disk,
     echo::Echo,
@@ -24,11 +27,17 @@ const EMBEDDED: &str = "cart, SQLite";
 const SIDECAR: &str = "cart, SQLite, sidecar";
 
 /// Measures `AddItem` and `GetCart` on the echo, the cart in memory, the durable cart, and the one behind a sidecar.
-pub fn run(bench: &Bench) -> Result<Vec<Table>, Error> {
+pub fn run(bench: &Bench) -> Measured {
     let mut cases = cases(bench);
+    let memory = measure_all(bench, &mut cases);
+    Measured::of(cases.into_iter().map(|(_, table)| table), memory)
+}
+
+/// Returns the memory of the servers.
+fn measure_all(bench: &Bench, cases: &mut [(Load, Table)]) -> Result<Table, Error> {
     let servers = start(bench)?;
     for round in bench.rounds("command") {
-        for (load, table) in &mut cases {
+        for (load, table) in &mut *cases {
             let compared: &[&str] = match load.call {
                 Call::AddItem | Call::GetCart => &[ECHO, IN_MEMORY, EMBEDDED, SIDECAR],
                 Call::AddItemJson => &[HTTP_ECHO, IN_MEMORY, EMBEDDED, SIDECAR],
@@ -44,8 +53,7 @@ pub fn run(bench: &Bench) -> Result<Vec<Table>, Error> {
     }
     let mut memory = Table::new("The most memory that a process had in RAM");
     finish(servers, &mut memory)?;
-    let tables = cases.into_iter().map(|(_, table)| table);
-    Ok(tables.chain([memory]).collect())
+    Ok(memory)
 }
 
 fn start(bench: &Bench) -> Result<Vec<Server>, Error> {

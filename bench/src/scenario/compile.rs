@@ -13,23 +13,27 @@ use crate::{Error, closed_loop::Cores, plan::Bench, report::Table};
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/shopping-cart");
 /// The workspace, whose crates the package depends on by path.
 const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-/// A line of a handler, and what stands in its place when it has been changed for the time `{}`.
+/// What is the example's own.
+const FILES: [&str; 4] = [
+    "build.rs",
+    "src/main.rs",
+    "proto/shoppingcart.proto",
+    "proto/persistence/domain.proto",
+];
+/// A line of a handler that is changed.
 const HANDLER: &str = "ensure!(add.quantity > 0, \"quantity must be positive\");";
 
 /// Builds the cart as a package of its own, from nothing and after a change.
 pub fn run(bench: &Bench) -> Result<Vec<Table>, Error> {
-    let package = Package::copy(bench.directory())?;
+    let package = Package::empty(bench.directory())?;
     let mut table = Table::new("cargo build of the cart, profile dev");
     // Minutes of work that does not vary much: once.
-    package.build(
-        &["--package", "cloudstate", "--package", "cloudstate-build"],
-        "the dependencies, from nothing",
-        &mut table,
-    )?;
-    package.build(&[], "the cart itself, from nothing", &mut table)?;
+    package.build("the dependencies, from nothing", &mut table)?;
+    package.fill()?;
+    package.build("the cart itself, from nothing", &mut table)?;
     for round in bench.rounds("compile") {
         package.change(round)?;
-        package.build(&[], "after a change in a handler", &mut table)?;
+        package.build("after a change in a handler", &mut table)?;
     }
     package.remove()?;
     Ok(vec![table])
@@ -41,29 +45,30 @@ struct Package {
 }
 
 impl Package {
-    fn copy(parent: &Path) -> Result<Self, Error> {
+    /// A package with the dependencies of the example, and with nothing that uses them.
+    fn empty(parent: &Path) -> Result<Self, Error> {
         let directory = parent.join("package");
         for part in ["src", "proto/persistence"] {
             let part = directory.join(part);
             fs::create_dir_all(&part).map_err(Error::io(format!("make {}", part.display())))?;
         }
         let package = Self { directory };
-        let files = [
-            "build.rs",
-            "src/main.rs",
-            "proto/shoppingcart.proto",
-            "proto/persistence/domain.proto",
-        ];
-        for file in files {
-            package.put(file, &read(&Path::new(EXAMPLE).join(file))?)?;
+        for file in ["build.rs", "src/main.rs"] {
+            package.put(file, "fn main() {}\n")?;
         }
         package.put("Cargo.toml", &manifest())?;
         // The same versions, and no need for a network.
-        package.put(
-            "Cargo.lock",
-            &read(&Path::new(WORKSPACE).join("Cargo.lock"))?,
-        )?;
+        let lock = read(&Path::new(WORKSPACE).join("Cargo.lock"))?;
+        package.put("Cargo.lock", &lock)?;
         Ok(package)
+    }
+
+    /// Puts the example's files into the package.
+    fn fill(&self) -> Result<(), Error> {
+        for file in FILES {
+            self.put(file, &read(&Path::new(EXAMPLE).join(file))?)?;
+        }
+        Ok(())
     }
 
     /// Changes what a handler says, in another way for each `round`.
@@ -79,13 +84,12 @@ impl Package {
         self.put("src/main.rs", &changed)
     }
 
-    fn build(&self, arguments: &[&str], name: &str, table: &mut Table) -> Result<(), Error> {
+    fn build(&self, name: &str, table: &mut Table) -> Result<(), Error> {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let before = Cores::now()?;
         let started = Instant::now();
         let built = Command::new(cargo)
             .args(["build", "--quiet", "--offline"])
-            .args(arguments)
             .current_dir(&self.directory)
             // What the caller has set for the workspace is not for this package.
             .env("CARGO_TARGET_DIR", self.directory.join("target"))

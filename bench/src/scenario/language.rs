@@ -1,6 +1,9 @@
 //! `language`: what the language half costs alone, behind a proxy that costs nothing.
 
-use super::comparison::{ECHO, compare, finish};
+use super::{
+    Measured,
+    comparison::{ECHO, compare, finish},
+};
 use crate::{
     Error,
     echo::Echo,
@@ -14,7 +17,20 @@ use crate::{
 const SHAPES: [(u32, u32, u32); 5] = [(1, 1, 1), (1, 64, 1), (64, 1, 1), (64, 1, 4), (1000, 1, 4)];
 
 /// Measures the cart's protocol server and a bare stream of the same messages.
-pub fn run(bench: &Bench) -> Result<Vec<Table>, Error> {
+pub fn run(bench: &Bench) -> Measured {
+    let mut cases: Vec<(StreamLoad, Table)> = loads(bench)
+        .map(|load| {
+            let title = format!("EventSourced.handle, {load}");
+            (load, Table::new(title))
+        })
+        .filter(|(_, table)| bench.wants(table.title()))
+        .collect();
+    let memory = measure_all(bench, &mut cases);
+    Measured::of(cases.into_iter().map(|(_, table)| table), memory)
+}
+
+/// Returns the memory of the servers.
+fn measure_all(bench: &Bench, cases: &mut [(StreamLoad, Table)]) -> Result<Table, Error> {
     let launches = [
         Launch::echo(ECHO, &bench.benchmark, Echo::Grpc),
         Launch::user_function("cart, user function", bench.cart()?),
@@ -23,15 +39,8 @@ pub fn run(bench: &Bench) -> Result<Vec<Table>, Error> {
     for launch in launches {
         servers.push(Server::start(&launch, bench.directory())?);
     }
-    let mut cases: Vec<(StreamLoad, Table)> = loads(bench)
-        .map(|load| {
-            let title = format!("EventSourced.handle, {load}");
-            (load, Table::new(title))
-        })
-        .filter(|(_, table)| bench.wants(table.title()))
-        .collect();
     for round in bench.rounds("language") {
-        for (load, table) in &mut cases {
+        for (load, table) in &mut *cases {
             compare(
                 table,
                 &servers.iter().collect::<Vec<_>>(),
@@ -42,8 +51,7 @@ pub fn run(bench: &Bench) -> Result<Vec<Table>, Error> {
     }
     let mut memory = Table::new("Memory of the language half");
     finish(servers, &mut memory)?;
-    let tables = cases.into_iter().map(|(_, table)| table);
-    Ok(tables.chain([memory]).collect())
+    Ok(memory)
 }
 
 /// The loads of this scenario.

@@ -1,6 +1,9 @@
 //! `stream`: actions that stream, and replicated data that is updated and followed.
 
-use super::comparison::{ECHO, compare, finish};
+use super::{
+    Measured,
+    comparison::{ECHO, compare, finish},
+};
 use crate::{
     Error, disk,
     echo::Echo,
@@ -81,7 +84,7 @@ impl Case {
 }
 
 /// Measures streams of actions, and updates of CRDT entities in memory and on the disk, beside bare tonic.
-pub fn run(bench: &Bench) -> Result<Vec<Table>, Error> {
+pub fn run(bench: &Bench) -> Measured {
     let mut cases: Vec<(Case, Table)> = cases(bench)
         .into_iter()
         .map(|case| {
@@ -90,9 +93,15 @@ pub fn run(bench: &Bench) -> Result<Vec<Table>, Error> {
         })
         .filter(|(_, table)| bench.wants(table.title()))
         .collect();
+    let memory = measure_all(bench, &mut cases);
+    Measured::of(cases.into_iter().map(|(_, table)| table), memory)
+}
+
+/// Returns the memory of the servers.
+fn measure_all(bench: &Bench, cases: &mut [(Case, Table)]) -> Result<Table, Error> {
     let servers = start(bench)?;
     for round in bench.rounds("stream") {
-        for (case, table) in &mut cases {
+        for (case, table) in &mut *cases {
             let compared: Vec<&Server> = servers
                 .iter()
                 .filter(|server| case.is_for(server.name()))
@@ -104,8 +113,7 @@ pub fn run(bench: &Bench) -> Result<Vec<Table>, Error> {
     }
     let mut memory = Table::new("The most memory that each had in RAM");
     finish(servers, &mut memory)?;
-    let tables = cases.into_iter().map(|(_, table)| table);
-    Ok(tables.chain([memory]).collect())
+    Ok(memory)
 }
 
 fn cases(bench: &Bench) -> Vec<Case> {
