@@ -17,7 +17,10 @@ use futures_util::{
 use tokio::sync::mpsc;
 use tonic::Code;
 
-use crate::{catalog::Method, store::StoreError, topics::Topic, user_function::UserFunctionError};
+use crate::{
+    catalog::Method, store::StoreError, topics::Topic, trace::Trace,
+    user_function::UserFunctionError,
+};
 
 /// One request for one method, checked and ready to be routed.
 #[derive(Clone, Debug)]
@@ -33,6 +36,8 @@ pub struct Call {
     pub metadata: Option<Metadata>,
     /// Where the reply is published: of a call from outside, where its method says; of what follows from one, nowhere.
     pub(crate) topic: Option<Arc<Topic>>,
+    /// What it is recorded in.
+    pub(crate) trace: Trace,
 }
 
 impl Call {
@@ -44,6 +49,7 @@ impl Call {
             payload_type: None,
             metadata,
             topic: None,
+            trace: Trace::default(),
         }
     }
 

@@ -28,6 +28,7 @@ use crate::{
     readiness::Readiness,
     router::Router,
     settings::{Settings, WebSettings},
+    trace::Tracer,
 };
 use builtin::Builtin;
 use cors::Cors;
@@ -47,6 +48,7 @@ pub(crate) struct Frontend {
     builtin: Builtin,
     cors: Option<Cors>,
     readiness: Arc<Readiness>,
+    tracer: Tracer,
     places: Arc<Semaphore>,
     requests: TaskTracker,
     stopping: CancellationToken,
@@ -62,6 +64,7 @@ impl Frontend {
         router: Router,
         settings: &Settings,
         readiness: Arc<Readiness>,
+        tracer: Tracer,
     ) -> Self {
         let max_requests = settings.max_requests.get().min(Semaphore::MAX_PERMITS);
         let builtin = Builtin::new(router.catalog(), readiness.able()).await;
@@ -77,6 +80,7 @@ impl Frontend {
             builtin,
             cors: Cors::new(&settings.web),
             readiness,
+            tracer,
             places: Arc::new(Semaphore::new(max_requests)),
             requests,
             stopping: CancellationToken::new(),
@@ -98,6 +102,7 @@ impl Frontend {
             builtin,
             cors: self.cors.clone(),
             readiness: Arc::clone(&self.readiness),
+            tracer: self.tracer.clone(),
             places: Arc::clone(&self.places),
             requests: self.requests.clone(),
             stopping: self.stopping.clone(),

@@ -27,6 +27,7 @@ pub mod router;
 mod settings;
 pub mod store;
 mod topics;
+mod trace;
 pub mod transcoding;
 pub mod user_function;
 mod welcome;
@@ -36,6 +37,6 @@ pub use cloudstate_transport::{ClientAuth, Plaintext};
 pub use metrics::Metrics;
 pub use proxy::{Proxy, StartError};
 pub use settings::{
-    Compression, HttpTls, OpenApiPath, OperatorPort, Origins, Settings, UserFunctionTls,
-    WebSettings,
+    Collector, Compression, HttpTls, OpenApiPath, OperatorPort, Origins, Ratio, Settings, Traces,
+    UserFunctionTls, WebSettings,
 };

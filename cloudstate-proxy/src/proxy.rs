@@ -19,6 +19,7 @@ use crate::{
     router::Router,
     settings::Settings,
     store::{self, OpenError, Store, recovering},
+    trace::{Exporter, Tracer},
     user_function::UserFunction,
     welcome,
 };
@@ -28,6 +29,7 @@ use crate::{
 pub struct Proxy {
     serving: Serving,
     entrance: Arc<Entrance>,
+    exporter: Option<Exporter>,
     _following: AbortOnDropHandle<()>,
     admin: Admin,
     rediscovery: Rediscovery,
@@ -71,6 +73,7 @@ impl Proxy {
         let location = settings.store_location(&name);
         let store = task::spawn_blocking(move || store::open(&location)).await??;
         metrics.include_store(&*store);
+        let (tracer, exporter) = Tracer::new(&settings.traces, &name);
         let router = Router::new(
             catalog,
             Arc::clone(&user_function),
@@ -78,7 +81,7 @@ impl Proxy {
             settings,
             metrics,
         );
-        let frontend = Frontend::new(router.clone(), settings, readiness).await;
+        let frontend = Frontend::new(router.clone(), settings, readiness, tracer).await;
         let entrance = Arc::new(Entrance::new(frontend));
         entrance.serve().await;
         let serving = listener.serve(Arc::clone(&entrance), settings);
@@ -111,6 +114,7 @@ impl Proxy {
         };
         Ok(Self {
             entrance,
+            exporter,
             _following: AbortOnDropHandle::new(following),
             serving,
             admin,
@@ -164,6 +168,9 @@ impl Proxy {
         });
         if drained.await.is_err() {
             tracing::warn!(after = ?self.drain_timeout, "stopped with requests still in progress");
+        }
+        if let Some(exporter) = self.exporter {
+            exporter.stop().await;
         }
         self.store.close().await
     }

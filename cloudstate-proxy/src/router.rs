@@ -154,10 +154,11 @@ impl Router {
     async fn route(&self, mut call: Call, mut depth: usize) -> Result<Option<Answer>, CallError> {
         let mut publisher = Publisher::of(&call, self);
         loop {
-            let method = Arc::clone(&call.method);
+            let (method, trace) = (Arc::clone(&call.method), call.trace.clone());
             let outcome = self.invoke(call).await?;
             if !outcome.effects.is_empty() {
-                self.effects(Arc::clone(&method), outcome.effects, depth + 1)
+                let effects = outcome.effects;
+                self.effects(Arc::clone(&method), effects, depth + 1, &trace)
                     .await;
             }
             match outcome.action {
@@ -169,6 +170,7 @@ impl Router {
                     publisher.forwarded();
                     depth += 1;
                     call = self.forward(&method, forward, depth)?;
+                    call.trace = trace;
                     if call.method.shape.streams_out() {
                         return Err(self.forwarded_to_stream(&method, &call.method));
                     }
@@ -182,7 +184,14 @@ impl Router {
     }
 
     /// Hands the call to its entity or action, and waits for the first outcome.
-    async fn invoke(&self, call: Call) -> Result<Outcome, CallError> {
+    async fn invoke(&self, mut call: Call) -> Result<Outcome, CallError> {
+        let _span = call
+            .trace
+            .span(|| format!("handle {}", call.method.service_name))
+            .inspect(|span| {
+                call.trace = span.trace();
+                call.metadata = call.trace.metadata(call.metadata.take());
+            });
         let entities = match (self.host(&call.method), call.method.shape) {
             (Host::Entities(entities), _) => entities,
             (Host::Refused(error), _) => return Err(error.clone()),

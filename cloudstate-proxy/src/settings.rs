@@ -2,6 +2,7 @@
 
 mod http_tls;
 mod origins;
+mod traces;
 mod user_function_tls;
 mod web;
 
@@ -15,6 +16,7 @@ use crate::store::StoreLocation;
 
 pub use http_tls::HttpTls;
 pub use origins::Origins;
+pub use traces::{Collector, Ratio, Traces};
 pub use user_function_tls::UserFunctionTls;
 pub use web::{Compression, OpenApiPath, WebSettings};
 
@@ -239,6 +241,10 @@ pub struct Settings {
         help_heading = "Serving"
     )]
     pub drain_timeout: Duration,
+
+    /// Where traces go.
+    #[command(flatten)]
+    pub traces: Traces,
 
     /// Pages of other origins, and streamed responses.
     #[command(flatten)]

@@ -23,9 +23,12 @@ use bytestring::ByteString;
 use cloudstate_protocol::Any;
 use futures_util::future::BoxFuture;
 use prometheus::core::Collector;
-use tokio::sync::{oneshot, watch};
+use tokio::{
+    sync::{oneshot, watch},
+    time::Instant,
+};
 
-use crate::metrics::Persisting;
+use crate::{metrics::Persisting, trace::Trace};
 
 pub use error::{OpenError, StoreError};
 pub use location::StoreLocation;
@@ -301,6 +304,7 @@ pub struct JournalEntry {
 pub struct Commit {
     state: CommitState,
     measured: Option<Persisting>,
+    traced: Option<(Trace, Instant)>,
 }
 
 #[derive(Debug)]
@@ -324,6 +328,15 @@ impl Commit {
         Self {
             state,
             measured: None,
+            traced: None,
+        }
+    }
+
+    /// The same, as a span of this trace from now on.
+    pub(crate) fn traced(self, trace: &Trace) -> Self {
+        Self {
+            traced: Some((trace.clone(), Instant::now())),
+            ..self
         }
     }
 
@@ -346,6 +359,9 @@ impl Future for Commit {
                 ready!(Pin::new(receiver).poll(cx)).unwrap_or(Err(StoreError::Closed))
             }
         };
+        if let Some((trace, since)) = self.traced.take() {
+            trace.record("store", since);
+        }
         if let Some(measured) = self.measured.take() {
             measured.done(&result);
         }

@@ -22,6 +22,17 @@ const BAD: &[(&str, &str, &[&str])] = &[
     ("HTTP_HOST", "--http-host", &["localhost", "300.0.0.1", ""]),
     ("HTTP_PORT", "--http-port", &["65536", "-1", "http", ""]),
     (
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "--otlp-endpoint",
+        &["localhost:4317", "https://collector:4317", ""],
+    ),
+    ("OTEL_SERVICE_NAME", "--otel-service-name", &["", " "]),
+    (
+        "OTEL_TRACES_SAMPLER_ARG",
+        "--trace-ratio",
+        &["2", "half", "NaN", ""],
+    ),
+    (
         "CLOUDSTATE_LOG_FORMAT",
         "--log-format",
         &["xml", "JSON", ""],

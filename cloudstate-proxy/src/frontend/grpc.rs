@@ -27,6 +27,7 @@ use crate::{
     call::{Call, CallError, StreamedCall},
     catalog::{Method, Shape},
     settings::Compression,
+    trace::Trace,
 };
 use codec::BytesCodec;
 use response::{LateMetadata, Responding, Responses};
@@ -54,6 +55,8 @@ where
         return unknown(frontend, request.uri().path());
     };
     in_progress.meter.is_for(method);
+    let span = frontend.tracer.request(request.headers(), method);
+    in_progress.meter.record(span);
     let service = CallService {
         frontend: Arc::clone(frontend),
         method: Arc::clone(method),
@@ -177,7 +180,8 @@ impl GrpcCall {
         );
         let payload = request::only_message(&mut messages, &self.method, limit, patience).await?;
         let metadata = self.metadata(headers);
-        let call = Call::new(Arc::clone(&self.method), payload, metadata);
+        let mut call = Call::new(Arc::clone(&self.method), payload, metadata);
+        call.trace = self.trace();
         let answer = self.frontend.router.call(call).await?;
         let answer = answer.ok_or_else(response::no_message)?;
         Ok(response::one(answer, self.in_progress.take()))
@@ -204,7 +208,9 @@ impl GrpcCall {
             let patience = self.frontend.request_timeout;
             let message = request::only_message(&mut messages, &method, limit, patience);
             let payload = within(deadline, message).await??;
-            let answers = router.answers(Call::new(method, payload, metadata));
+            let mut call = Call::new(method, payload, metadata);
+            call.trace = self.trace();
+            let answers = router.answers(call);
             (answers, None)
         };
         let responding = Responding {
@@ -222,10 +228,17 @@ impl GrpcCall {
     }
 
     fn metadata(&self, headers: &HeaderMap) -> Option<cloudstate_protocol::cloudstate::Metadata> {
-        self.frontend
+        let metadata = self
+            .frontend
             .router
             .wants_metadata(&self.method)
-            .then(|| metadata::from_headers(headers))
+            .then(|| metadata::from_headers(headers));
+        self.trace().metadata(metadata)
+    }
+
+    fn trace(&self) -> Trace {
+        let in_progress = self.in_progress.as_ref();
+        in_progress.map_or_else(Trace::default, |in_progress| in_progress.meter.trace())
     }
 }
 

@@ -21,6 +21,7 @@ use tonic::{Code, body::Body};
 use super::{Frontend, InProgress, metadata};
 use crate::{
     call::{Call, CallError},
+    trace::Trace,
     transcoding::{Found, Rendered, Renderer, RequestError, Routed},
 };
 use error::HttpError;
@@ -115,9 +116,12 @@ async fn call(
 ) -> Result<Response<Body>, HttpError> {
     let router = &frontend.router;
     let method = Arc::clone(&router.catalog().methods()[found.index()]);
+    let mut trace = Trace::default();
     if let Some(InProgress { meter, .. }) = in_progress {
         meter.is_for(&method);
         meter.answered(Code::Cancelled);
+        meter.record(frontend.tracer.request(&parts.headers, &method));
+        trace = meter.trace();
     }
     if method.shape.streams_in() {
         let text = format!(
@@ -143,7 +147,8 @@ async fn call(
     let metadata = router
         .wants_metadata(&method)
         .then(|| metadata::from_headers(&parts.headers));
-    let call = Call::new(method, payload, metadata);
+    let mut call = Call::new(method, payload, trace.metadata(metadata));
+    call.trace = trace;
     if call.method.shape.streams_out() {
         return streaming::answer(
             frontend,

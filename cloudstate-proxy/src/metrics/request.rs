@@ -10,7 +10,11 @@ use tokio::time::Instant;
 use tonic::Code;
 
 use super::{Metrics, family::Maker};
-use crate::{call::code_name, catalog::Method};
+use crate::{
+    call::code_name,
+    catalog::Method,
+    trace::{Span, Trace},
+};
 
 /// Status codes of gRPC, which are numbers from 0.
 const CODES: usize = 17;
@@ -38,6 +42,7 @@ pub(crate) struct RequestMeter {
     method: Option<Arc<Method>>,
     since: Instant,
     code: Code,
+    span: Option<Box<Span>>,
 }
 
 impl RequestFamilies {
@@ -106,12 +111,26 @@ impl RequestMeter {
             since: Instant::now(),
             // What it is if nothing else is said: whoever drops a request gives it up.
             code: Code::Cancelled,
+            span: None,
         }
     }
 
     /// What it is for.
     pub(crate) fn is_for(&mut self, method: &Arc<Method>) {
         self.method = Some(Arc::clone(method));
+    }
+
+    /// What it is recorded as.
+    pub(crate) fn record(&mut self, span: Option<Box<Span>>) {
+        self.span = span;
+    }
+
+    /// What follows from it is recorded in.
+    pub(crate) fn trace(&self) -> Trace {
+        self.span
+            .as_ref()
+            .map(|span| span.trace())
+            .unwrap_or_default()
     }
 
     /// How it has been answered.
@@ -127,5 +146,8 @@ impl Drop for RequestMeter {
             None => self.metrics.other_requests(),
         };
         meters.answered(self.code, self.since);
+        if let Some(span) = &mut self.span {
+            span.ended(self.code);
+        }
     }
 }

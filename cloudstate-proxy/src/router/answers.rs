@@ -14,6 +14,7 @@ use super::{Host, Publisher, Router};
 use crate::{
     call::{Answer, Call, CallError, Outcome, StreamedCall},
     catalog::{Method, Shape},
+    trace::Trace,
 };
 
 /// What a caller receives, one after the other; `None` is an outcome without a message. It ends behind the first error.
@@ -30,6 +31,7 @@ struct Flow {
     forwarded: Option<Answers>,
     publisher: Publisher,
     depth: usize,
+    trace: Trace,
 }
 
 impl Router {
@@ -43,14 +45,14 @@ impl Router {
         let method = Arc::clone(&call.method);
         let publisher = Publisher::new(method.topic.as_ref(), &method, self);
         let outcomes = self.outcomes_of_stream(call);
-        self.flow(method, outcomes, publisher, 0)
+        self.flow(method, outcomes, publisher, 0, Trace::default())
     }
 
     pub(super) fn follow_answers(&self, call: Call, depth: usize) -> Answers {
         let method = Arc::clone(&call.method);
-        let publisher = Publisher::of(&call, self);
+        let (publisher, trace) = (Publisher::of(&call, self), call.trace.clone());
         let outcomes = self.outcomes(call);
-        self.flow(method, outcomes, publisher, depth)
+        self.flow(method, outcomes, publisher, depth, trace)
     }
 
     fn flow(
@@ -59,6 +61,7 @@ impl Router {
         outcomes: BoxStream<'static, Result<Outcome, CallError>>,
         publisher: Publisher,
         depth: usize,
+        trace: Trace,
     ) -> Answers {
         let flow = Flow {
             router: self.clone(),
@@ -67,6 +70,7 @@ impl Router {
             forwarded: None,
             publisher,
             depth,
+            trace,
         };
         stream::try_unfold(flow, Flow::next).boxed()
     }
@@ -136,7 +140,9 @@ impl Flow {
             }
             if !effects.is_empty() {
                 let method = Arc::clone(&self.method);
-                self.router.effects(method, effects, self.depth + 1).await;
+                self.router
+                    .effects(method, effects, self.depth + 1, &self.trace)
+                    .await;
             }
             match action {
                 Some(Action::Reply(reply)) => {
@@ -147,7 +153,8 @@ impl Flow {
                 Some(Action::Forward(forward)) => {
                     self.publisher.forwarded();
                     let depth = self.depth + 1;
-                    let call = self.router.forward(&self.method, forward, depth)?;
+                    let mut call = self.router.forward(&self.method, forward, depth)?;
+                    call.trace = self.trace.clone();
                     self.forwarded = Some(self.router.follow_answers(call, depth));
                 }
                 Some(Action::Failure(failure)) => {

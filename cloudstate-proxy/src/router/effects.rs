@@ -18,6 +18,7 @@ use crate::{
     call::{Call, CallError},
     catalog::Method,
     entity::Abandoned,
+    trace::Trace,
 };
 
 /// How many forwards and side effects may follow from one call, one out of the other.
@@ -50,11 +51,17 @@ impl Router {
 
     /// Carries out side effects in order. They run in a task of their own, so that a caller who goes away now does not
     /// take them along.
-    pub(super) async fn effects(&self, from: Arc<Method>, effects: Vec<SideEffect>, depth: usize) {
-        let router = self.clone();
+    pub(super) async fn effects(
+        &self,
+        from: Arc<Method>,
+        effects: Vec<SideEffect>,
+        depth: usize,
+        trace: &Trace,
+    ) {
+        let (router, trace) = (self.clone(), trace.clone());
         let task = self.common().effects.spawn(async move {
             for effect in effects {
-                router.effect(&from, effect, depth).await;
+                router.effect(&from, effect, depth, &trace).await;
             }
         });
         // A panic in there has been reported by the runtime; the caller's command has succeeded all the same.
@@ -62,7 +69,7 @@ impl Router {
     }
 
     /// Starts a side effect, and waits for it where it is synchronous. Its failure is nobody's but its own.
-    async fn effect(&self, from: &Method, effect: SideEffect, depth: usize) {
+    async fn effect(&self, from: &Method, effect: SideEffect, depth: usize, trace: &Trace) {
         let SideEffect {
             service_name,
             command_name,
@@ -70,7 +77,7 @@ impl Router {
             synchronous,
             metadata,
         } = effect;
-        let call = match self.follow(
+        let mut call = match self.follow(
             Step::SideEffect,
             from,
             &service_name,
@@ -82,6 +89,7 @@ impl Router {
             Ok(call) => call,
             Err(error) => return tracing::error!(%error, "a side effect was dropped"),
         };
+        call.trace = trace.clone();
         let run = self.run_effect(call, depth);
         match Arc::clone(&self.common().effect_places).try_acquire_owned() {
             Ok(place) if !synchronous => {
@@ -177,7 +185,7 @@ pub(super) async fn carry_on(
         let Some(router) = common.upgrade().and_then(|common| common.router()) else {
             return;
         };
-        router.effects(method, effects, 1).await;
+        router.effects(method, effects, 1, &Trace::default()).await;
     }
 }
 

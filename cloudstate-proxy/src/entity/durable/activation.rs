@@ -217,6 +217,8 @@ impl<'a, K: Kind> Activation<'a, K> {
         };
         self.snapshot_on_trial = false;
         self.host.live.meters.processed(running.since);
+        let trace = &running.envelope.call.trace;
+        trace.record("user function", running.since);
         if let Some(Action::Failure(failure)) = reply.action {
             let restart = failure.restart && K::RESTARTS;
             self.unanswered.push(
@@ -234,7 +236,8 @@ impl<'a, K: Kind> Activation<'a, K> {
             }
         };
         let publication = self.publication(&running.envelope.call, reply.action.as_ref());
-        let commit = store(&*self.host.store, change, publication);
+        let commit = store(&*self.host.store, change, publication)
+            .map(|commit| commit.traced(&running.envelope.call.trace));
         let outcome = Outcome {
             action: reply.action,
             effects: reply.effects,

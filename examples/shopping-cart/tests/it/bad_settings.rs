@@ -25,6 +25,17 @@ const SHARED: &[(&str, &str, &[&str])] = &[
         "CLOUDSTATE_LOG_FORMAT",
         &["xml", "JSON", ""],
     ),
+    (
+        "--otlp-endpoint",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        &["localhost:4317", "https://collector:4317", ""],
+    ),
+    ("--otel-service-name", "OTEL_SERVICE_NAME", &["", " "]),
+    (
+        "--trace-ratio",
+        "OTEL_TRACES_SAMPLER_ARG",
+        &["2", "half", "NaN", ""],
+    ),
     ("--metrics-host", "METRICS_HOST", &["localhost", ""]),
     ("--metrics-port", "METRICS_PORT", &["65536", "-1", "on", ""]),
     (
