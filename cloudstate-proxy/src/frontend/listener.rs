@@ -22,6 +22,9 @@ use super::Entrance;
 use crate::settings::Settings;
 use opening::Opening;
 
+/// Bytes that one HTTP/2 stream may be ahead of whoever reads it. A connection has room for all its streams to be ahead:
+/// one that nobody reads stops no other.
+const STREAM_WINDOW: u32 = 256 * 1024;
 /// Calls of one HTTP/2 connection that may be cancelled before they were even looked at. Whoever shares a connection
 /// shares its end, and behind a load balancer many clients do: one that gives up on hundreds of calls at once, as a
 /// deadline or a closed browser tab makes it, must not end it for all. The default of 20 does; this number is met by
@@ -57,6 +60,12 @@ impl Limits {
             head_timeout: settings.head_timeout,
             streams: u32::try_from(streams).unwrap_or(u32::MAX),
         }
+    }
+
+    /// No less than HTTP/2 begins with, and no more than it knows.
+    fn connection_window(self) -> u32 {
+        let window = self.streams.saturating_mul(STREAM_WINDOW);
+        window.clamp(65_535, (1 << 31) - 1)
     }
 }
 
@@ -214,6 +223,8 @@ fn protocol(limits: Limits) -> auto::Builder<TokioExecutor> {
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.streams)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(limits.connection_window())
         .max_pending_accept_reset_streams(PENDING_RESETS)
         .keep_alive_interval(KEEP_ALIVE.0)
         .keep_alive_timeout(KEEP_ALIVE.1);

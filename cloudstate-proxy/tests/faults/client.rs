@@ -1,6 +1,13 @@
 //! A client of the services of [`function`](crate::function), over gRPC and plain HTTP.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use http::uri::PathAndQuery;
 use tokio::{
@@ -90,6 +97,20 @@ impl Client {
         let request = tonic::Request::new(futures_util::stream::pending::<Entry>());
         let answer = grpc.client_streaming(request, path(method), codec);
         timeout(DEADLINE, answer).await.unwrap().unwrap_err()
+    }
+
+    /// Streams into a method for as long as it is taken, and counts what has been.
+    pub(crate) async fn fill(self, method: &str, taken: Arc<AtomicUsize>) -> Result<(), Status> {
+        let mut grpc = self.grpc().await?;
+        let codec = ProstCodec::<Entry, Said>::default();
+        let text = "x".repeat(10_000);
+        let entries = futures_util::stream::repeat_with(move || {
+            taken.fetch_add(1, Ordering::Relaxed);
+            entry("", &text)
+        });
+        let request = tonic::Request::new(entries);
+        grpc.client_streaming(request, path(method), codec).await?;
+        Ok(())
     }
 
     async fn grpc(&self) -> Result<Grpc<Channel>, Status> {

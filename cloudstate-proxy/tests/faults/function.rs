@@ -125,7 +125,7 @@ impl Spec {
             message Said {{ string text = 1; }}
             service Ledger {{ rpc Add(Entry) returns (Said); {count} }}
             service Notes {{ rpc Read(Entry) returns (Said); }}
-            service Feed {{ rpc Say(Entry) returns (Said) {{ {option} }} rpc Endless(Entry) returns (stream Said); }}"#
+            service Feed {{ rpc Say(Entry) returns (Said) {{ {option} }} rpc Endless(Entry) returns (stream Said); rpc Fill(stream Entry) returns (Said); }}"#
         )
     }
 }
@@ -146,7 +146,10 @@ async fn serves() {
         .unwrap();
     let parent = tokio::task::spawn_blocking(|| std::io::stdin().lines().last());
     say("serving");
+    // Room for a stream that is not read, so that a connection which stalls is not this one.
     let serving = Server::builder()
+        .initial_stream_window_size(64 * 1024)
+        .initial_connection_window_size(64 * 1024 * 1024)
         .add_service(EntityDiscoveryServer::new(Serving(spec)))
         .add_service(ActionProtocolServer::new(Serving(spec)))
         .add_service(ValueEntityServer::new(Serving(spec)))
@@ -210,11 +213,14 @@ impl ActionProtocol for Serving {
         Ok(Response::new(response(&text)))
     }
 
+    /// Reads nothing.
     async fn handle_streamed_in(
         &self,
-        _: Request<Streaming<ActionCommand>>,
+        request: Request<Streaming<ActionCommand>>,
     ) -> Result<Response<ActionResponse>, Status> {
-        Err(Status::unimplemented("nothing streams in"))
+        say("got a stream");
+        let _unread = request;
+        pending().await
     }
 
     async fn handle_streamed_out(

@@ -1,6 +1,12 @@
 //! User functions that go wrong: what their callers read, what is stored, and that nobody else notices.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::future::join_all;
 use tokio::{io::AsyncWriteExt, net::TcpListener, time::timeout};
@@ -170,6 +176,29 @@ async fn whoever_takes_the_place_of_the_user_function_stops_nobody() {
         client.add("a", "two").await.ok()
     });
     assert_eq!(found.await, "2");
+}
+
+#[tokio::test]
+async fn a_stream_that_is_not_taken_stops_no_other_on_its_connection() {
+    let port = lasting_port();
+    let mut function = Function::start(port, Spec::First).await;
+    let sidecar = Sidecar::start(port, &[]).await;
+    let client = sidecar.client();
+    let taken = Arc::new(AtomicUsize::new(0));
+    let filling = client.clone().fill("test.Feed/Fill", Arc::clone(&taken));
+    let filling = tokio::spawn(filling);
+    function.0.heard("got a stream").await;
+    // Until nothing more fits, and for a while after that.
+    let (mut count, mut unchanged, mut last) = (0, 0, 0);
+    while unchanged < 50 {
+        count += 1;
+        assert_eq!(client.add("a", "entry").await.unwrap(), count.to_string());
+        let now = taken.load(Ordering::Relaxed);
+        unchanged = if now == last { unchanged + 1 } else { 0 };
+        last = now;
+    }
+    assert!(last > 0);
+    filling.abort();
 }
 
 #[tokio::test]
