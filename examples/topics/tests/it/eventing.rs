@@ -164,6 +164,7 @@ async fn dead_letters_are_for_this_machine_unless_the_operator_says_otherwise() 
     for (allowed, status) in [("false", 404), ("true", 200)] {
         let program = program()
             .env("METRICS_HOST", "0.0.0.0")
+            .env("CLOUDSTATE_PLAINTEXT", "allow")
             .env("METRICS_PORT", "0");
         let running = program.env("CLOUDSTATE_DEAD_LETTERS", allowed).start();
         let port = running.operators().port();
