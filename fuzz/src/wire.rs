@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use cloudstate_proxy::wire::{KeyError, KeyExtractor, MessageShape};
+use cloudstate_proxy::wire::{KeyError, KeyExtractor, MessageShape, WireFault};
 use prost_reflect::{DynamicMessage, MessageDescriptor, Value};
 
 use crate::schema::message;
@@ -85,6 +85,10 @@ fn agreed(
     match (shape.validate(bytes), decoded) {
         (Ok(()), Ok(decoded)) => Some(decoded),
         (Err(_), Err(_)) => None,
+        // prost takes the entry of a map for what it should be, whatever the tag says.
+        (Err(error), Ok(_)) if matches!(error.fault(), WireFault::WireType { expected: 2, .. }) => {
+            None
+        }
         (validated, decoded) => panic!("{validated:?}, {:?}", decoded.map(drop)),
     }
 }
