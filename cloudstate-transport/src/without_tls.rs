@@ -1,4 +1,8 @@
 //! What takes the place of TLS in a program that was built without it: nothing, and a refusal.
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "its functions take what those of TLS take"
+)]
 
 use std::{
     convert::Infallible,
