@@ -14,7 +14,8 @@ use crate::support::{
     store::{ADDS, JOURNAL, crashed, refused, service},
 };
 
-#[tokio::test]
+// What waits for a program must not stop the client's connection from answering pings.
+#[tokio::test(flavor = "multi_thread")]
 async fn a_store_in_use_is_refused_with_its_owner() {
     let store = tempdir().unwrap();
     let owner = service(store.path()).start();
