@@ -103,10 +103,10 @@ impl Contents {
     fn apply(&mut self, write: Write) -> u64 {
         match write {
             Write::Append(append) => {
-                self.extend(append.entity.key(), append.events, append.snapshot)
+                self.extend(append.entity.key(), &append.events, append.snapshot)
             }
             Write::Put(put) => self.put(put),
-            Write::Extend(Extend { entity, events }) => self.extend(entity.key(), events, None),
+            Write::Extend(Extend { entity, events }) => self.extend(entity.key(), &events, None),
         }
     }
 
@@ -137,7 +137,7 @@ impl Contents {
         })
     }
 
-    fn extend(&mut self, key: &EntityKey, events: Vec<Any>, snapshot: Option<Any>) -> u64 {
+    fn extend(&mut self, key: &EntityKey, events: &[Any], snapshot: Option<Any>) -> u64 {
         let events: Vec<_> = events.iter().map(|event| self.own(event)).collect();
         let snapshot = snapshot.map(|snapshot| self.own(&snapshot));
         let history = self.entities.entry(key.clone()).or_default();
