@@ -81,6 +81,14 @@ pub(crate) struct NamedFile {
 }
 
 impl FileSetting {
+    /// A setting by its name, and what it is set to.
+    pub fn new(name: &'static str, path: &Option<PathBuf>) -> Self {
+        Self {
+            name,
+            path: path.clone(),
+        }
+    }
+
     fn file(&self) -> Option<NamedFile> {
         self.path
             .as_deref()

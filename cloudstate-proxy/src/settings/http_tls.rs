@@ -39,14 +39,10 @@ impl HttpTls {
     }
 
     pub(crate) fn files(&self) -> ServerFiles {
-        let file = |name, path: &Option<PathBuf>| FileSetting {
-            name,
-            path: path.clone(),
-        };
         ServerFiles {
-            certificate: file("HTTP_TLS_CERT (--http-tls-cert)", &self.http_tls_cert),
-            key: file("HTTP_TLS_KEY (--http-tls-key)", &self.http_tls_key),
-            client_ca: file(
+            certificate: FileSetting::new("HTTP_TLS_CERT (--http-tls-cert)", &self.http_tls_cert),
+            key: FileSetting::new("HTTP_TLS_KEY (--http-tls-key)", &self.http_tls_key),
+            client_ca: FileSetting::new(
                 "HTTP_TLS_CLIENT_CA (--http-tls-client-ca)",
                 &self.http_tls_client_ca,
             ),

@@ -57,20 +57,16 @@ impl UserFunctionTls {
     /// # Panics
     /// Outside a Tokio runtime.
     pub fn connector(&self, host: &str) -> Result<Connector, BadSetting> {
-        let file = |name, path: &Option<PathBuf>| FileSetting {
-            name,
-            path: path.clone(),
-        };
         let files = ClientFiles {
-            ca: file(
+            ca: FileSetting::new(
                 "USER_FUNCTION_TLS_CA (--user-function-tls-ca)",
                 &self.user_function_tls_ca,
             ),
-            certificate: file(
+            certificate: FileSetting::new(
                 "USER_FUNCTION_TLS_CERT (--user-function-tls-cert)",
                 &self.user_function_tls_cert,
             ),
-            key: file(
+            key: FileSetting::new(
                 "USER_FUNCTION_TLS_KEY (--user-function-tls-key)",
                 &self.user_function_tls_key,
             ),

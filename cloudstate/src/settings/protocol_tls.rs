@@ -50,14 +50,10 @@ pub struct ProtocolTls {
 
 impl ProtocolTls {
     pub(crate) fn files(&self) -> ServerFiles {
-        let file = |name, path: &Option<PathBuf>| FileSetting {
-            name,
-            path: path.clone(),
-        };
         ServerFiles {
-            certificate: file("TLS_CERT (--tls-cert)", &self.tls_cert),
-            key: file("TLS_KEY (--tls-key)", &self.tls_key),
-            client_ca: file("TLS_CLIENT_CA (--tls-client-ca)", &self.tls_client_ca),
+            certificate: FileSetting::new("TLS_CERT (--tls-cert)", &self.tls_cert),
+            key: FileSetting::new("TLS_KEY (--tls-key)", &self.tls_key),
+            client_ca: FileSetting::new("TLS_CLIENT_CA (--tls-client-ca)", &self.tls_client_ca),
             client_auth_name: "TLS_CLIENT_AUTH (--tls-client-auth)",
             client_auth: self.tls_client_auth,
         }
