@@ -120,7 +120,7 @@ impl Bench {
             Some(cart) => cart
                 .canonicalize()
                 .map_err(Error::io(format!("find {}", cart.display())))?,
-            None => program::build(program::SHOPPING_CART, &self.benchmark)?,
+            None => self.program(program::SHOPPING_CART)?,
         };
         Ok(self.cart.get_or_init(|| cart))
     }
@@ -130,7 +130,8 @@ impl Bench {
     /// # Errors
     /// It does not compile.
     pub fn program(&self, program: Program) -> Result<PathBuf, Error> {
-        program::build(program, &self.benchmark)
+        let [program] = program::build([program], &self.benchmark)?;
+        Ok(program)
     }
 
     /// Builds every program, so that no measurement stands between two builds.
@@ -138,14 +139,12 @@ impl Bench {
     /// # Errors
     /// One does not compile.
     pub fn build_all(&self) -> Result<(), Error> {
-        self.cart()?;
-        for program in program::ALL {
-            // The cart may be one that was built elsewhere.
-            if program != program::SHOPPING_CART {
-                self.program(program)?;
-            }
+        let [cart, ..] = program::build(program::ALL, &self.benchmark)?;
+        if self.plan.cart.is_none() {
+            // Nobody has asked for it before.
+            let _ = self.cart.set(cart);
         }
-        Ok(())
+        self.cart().map(drop)
     }
 
     /// Whether a table of this title is asked for.

@@ -57,37 +57,45 @@ pub const SIDECAR: Program = Program {
 /// Every program that is measured.
 pub const ALL: [Program; 6] = [SHOPPING_CART, SIDECAR, VALUE_ENTITY, VOTES, ACTION, TAGS];
 
-/// Builds a program in the profile that `benchmark`, a program in cargo's target directory, was built in.
+/// Builds programs in the profile that `benchmark`, a program in cargo's target directory, was built in.
 ///
-/// Returns where cargo put it. It takes minutes the first time, and next to nothing when it is current.
+/// Returns where cargo put them, in the same order. It takes minutes the first time, and next to nothing when they are
+/// current.
 ///
 /// # Errors
-/// It does not compile; cargo has said why on stderr.
-pub fn build(program: Program, benchmark: &Path) -> Result<PathBuf, Error> {
-    let Program { package, name } = program;
+/// One does not compile; cargo has said why on stderr.
+pub fn build<const N: usize>(
+    programs: [Program; N],
+    benchmark: &Path,
+) -> Result<[PathBuf; N], Error> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    // Always every package, whichever programs are built: cargo unifies the features of what is named together, and
+    // builds the dependencies anew for each other selection of packages.
+    let packages = ALL
+        .iter()
+        .flat_map(|program| ["--package", program.package]);
+    let names = programs.iter().flat_map(|program| ["--bin", program.name]);
     let built = Command::new(cargo)
-        .args([
-            "build",
-            "--package",
-            package,
-            "--bin",
-            name,
-            "--profile",
-            profile(benchmark),
-        ])
+        .args(["build", "--profile", profile(benchmark)])
+        .args(packages)
+        .args(names)
         .args(["--message-format", "json-render-diagnostics"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stderr(Stdio::inherit())
         .output()
-        .map_err(Error::io(format!("run cargo to build {name}")))?;
+        .map_err(Error::io("run cargo to build what is measured"))?;
     if !built.status.success() {
-        return Err(Error::Build(format!("{name} does not compile")));
+        return Err(Error::Build("what is measured does not compile".to_owned()));
     }
-    String::from_utf8_lossy(&built.stdout)
-        .lines()
-        .find_map(|message| executable(message, name))
-        .ok_or_else(|| Error::Build(format!("cargo built no program called {name}")))
+    let messages = String::from_utf8_lossy(&built.stdout);
+    let mut paths = [const { PathBuf::new() }; N];
+    for (path, Program { name, .. }) in paths.iter_mut().zip(programs) {
+        *path = messages
+            .lines()
+            .find_map(|message| executable(message, name))
+            .ok_or_else(|| Error::Build(format!("cargo built no program called {name}")))?;
+    }
+    Ok(paths)
 }
 
 /// The name for `--profile`; `dev` is the one whose directory has another name.

@@ -1,5 +1,7 @@
 //! Everything that a run found out, and under which circumstances.
 
+mod lines;
+
 use std::{
     fs,
     path::Path,
@@ -69,14 +71,14 @@ impl Results {
         serde_json::from_str(&text).map_err(|error| failed()(error.into()))
     }
 
-    /// Writes everything into a file, as JSON.
+    /// Writes everything into a file, as JSON with a line for each figure.
     ///
     /// # Errors
     /// It cannot be written.
     pub fn write(&self, file: &Path) -> Result<(), Error> {
         let failed = || Error::io(format!("write {}", file.display()));
-        let json = serde_json::to_string_pretty(self).map_err(|error| failed()(error.into()))?;
-        fs::write(file, json + "\n").map_err(failed())
+        let json = lines::to_json(self).map_err(|error| failed()(error.into()))?;
+        fs::write(file, json).map_err(failed())
     }
 
     /// The tables of a scenario; none, if it was not measured.
@@ -168,6 +170,14 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("figures.json");
         results(0.0).write(&file).unwrap();
+        let text = std::fs::read_to_string(&file).unwrap();
+        let figure =
+            r#"{"name": "calls/s", "median": 1.0, "min": 1.0, "max": 1.0, "rounds": [1.0]}"#;
+        assert!(
+            text.lines().any(|line| line.trim() == format!("{figure},")),
+            "{text}"
+        );
+        assert!(!text.contains("\n\n"), "{text}");
         let read = Results::read(&file).unwrap();
         assert_eq!(read.date(), "2026-11-21 18:31 UTC");
         assert!(read.table("command", "Adding").is_some());

@@ -277,7 +277,7 @@ fn a_report_is_a_page_with_pictures() {
 #[test]
 fn a_cart_keeps_what_it_is_given() {
     let directory = tempfile::tempdir().unwrap();
-    let program = program::build(program::SHOPPING_CART, Path::new(BENCH)).unwrap();
+    let [program] = program::build([program::SHOPPING_CART], Path::new(BENCH)).unwrap();
     let store = Store::Directory(directory.path().join("store"));
     let launch = Launch::cart("cart", &program, &store);
     let runtime = load::runtime(1).unwrap();

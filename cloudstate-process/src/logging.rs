@@ -1,5 +1,7 @@
 //! Where `tracing` goes: stderr, so that stdout holds only what programs wait for.
 
+mod traced;
+
 use std::{
     env::{self, VarError},
     io::{self, IsTerminal},
@@ -9,6 +11,7 @@ use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 
 use crate::BadSetting;
+use traced::Traced;
 
 const DEFAULT: &str = "info";
 
@@ -50,6 +53,7 @@ pub(crate) fn init(format: LogFormat) -> Result<(), BadSetting> {
         }
         LogFormat::Json => {
             let subscriber = builder.json().flatten_event(true).with_span_list(false);
+            let subscriber = subscriber.map_event_format(Traced);
             tracing::subscriber::set_global_default(subscriber.finish())
         }
     };

@@ -20,6 +20,7 @@ use crate::{
     catalog::Method,
     metrics::ActionMeters,
     settings::Settings,
+    trace::Trace,
     user_function::{ActionCommands, ActionResponses, UserFunction, UserFunctionError},
 };
 
@@ -49,12 +50,13 @@ impl Actions {
 
     /// Calls a unary method.
     pub(crate) async fn unary(&self, call: Call) -> Result<Outcome, CallError> {
-        let method = Arc::clone(&call.method);
+        let (method, trace) = (Arc::clone(&call.method), call.trace.clone());
         let mut meter = self.meters.call();
         let response = self.user_function.action(command(call));
         match timeout(self.command_timeout, response).await {
-            Ok(response) => meter.watch(outcome(&method, response)),
+            Ok(response) => meter.watch(outcome(&method, &trace, response)),
             Err(_) => {
+                let _logged = trace.entered();
                 let limit = self.command_timeout;
                 tracing::error!(service = %method.service_name, command = %method.name, ?limit, "an action took too long");
                 let text = format!(
@@ -67,10 +69,10 @@ impl Actions {
 
     /// Calls a method that streams in. It takes as long as the client goes on.
     pub(crate) async fn streamed_in(&self, call: StreamedCall) -> Result<Outcome, CallError> {
-        let method = Arc::clone(&call.method);
+        let (method, trace) = (Arc::clone(&call.method), call.trace.clone());
         let mut meter = self.meters.call();
         let response = self.user_function.action_streamed_in(commands(call)).await;
-        meter.watch(outcome(&method, response))
+        meter.watch(outcome(&method, &trace, response))
     }
 
     /// Calls a method that streams out.
@@ -78,9 +80,9 @@ impl Actions {
         &self,
         call: Call,
     ) -> BoxStream<'static, Result<Outcome, CallError>> {
-        let method = Arc::clone(&call.method);
+        let (method, trace) = (Arc::clone(&call.method), call.trace.clone());
         let responses = self.user_function.action_streamed_out(command(call));
-        self.outcomes(method, responses)
+        self.outcomes(method, trace, responses)
     }
 
     /// Calls a method that streams both ways.
@@ -88,19 +90,20 @@ impl Actions {
         &self,
         call: StreamedCall,
     ) -> BoxStream<'static, Result<Outcome, CallError>> {
-        let method = Arc::clone(&call.method);
+        let (method, trace) = (Arc::clone(&call.method), call.trace.clone());
         let responses = self.user_function.action_streamed(commands(call));
-        self.outcomes(method, responses)
+        self.outcomes(method, trace, responses)
     }
 
     fn outcomes(
         &self,
         method: Arc<Method>,
+        trace: Trace,
         responses: ActionResponses,
     ) -> BoxStream<'static, Result<Outcome, CallError>> {
         let mut meter = self.meters.call();
         responses
-            .map(move |response| meter.watch(outcome(&method, response)))
+            .map(move |response| meter.watch(outcome(&method, &trace, response)))
             .boxed()
     }
 }
@@ -134,9 +137,11 @@ fn opening(method: &Method, metadata: Option<Metadata>) -> ActionCommand {
 
 fn outcome(
     method: &Method,
+    trace: &Trace,
     response: Result<ActionResponse, UserFunctionError>,
 ) -> Result<Outcome, CallError> {
     let response = response.map_err(|error| {
+        let _logged = trace.entered();
         tracing::error!(service = %method.service_name, command = %method.name, %error, "an action broke off");
         if error.is_unreachable() {
             error.into()

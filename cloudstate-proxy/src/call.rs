@@ -79,6 +79,8 @@ pub struct StreamedCall {
     pub messages: BoxStream<'static, Any>,
     /// What the transport carried beside them.
     pub metadata: Option<Metadata>,
+    /// What it is recorded in.
+    pub(crate) trace: Trace,
 }
 
 impl From<Call> for StreamedCall {
@@ -88,6 +90,7 @@ impl From<Call> for StreamedCall {
             messages: stream::iter([call.message()]).boxed(),
             method: call.method,
             metadata: call.metadata,
+            trace: call.trace,
         }
     }
 }

@@ -169,8 +169,7 @@ impl Router {
                 Some(Action::Forward(forward)) => {
                     publisher.forwarded();
                     depth += 1;
-                    call = self.forward(&method, forward, depth)?;
-                    call.trace = trace;
+                    call = self.forward(&method, forward, depth, &trace)?;
                     if call.method.shape.streams_out() {
                         return Err(self.forwarded_to_stream(&method, &call.method));
                     }

@@ -17,6 +17,7 @@ use cloudstate_protocol::cloudstate::{Metadata, MetadataEntry, metadata_entry::V
 use http::HeaderMap;
 use tokio::time::Instant;
 use tonic::Code;
+use tracing::span::EnteredSpan;
 
 use crate::{call::code_name, catalog::Method, settings::Traces};
 use context::{Context, STATE};
@@ -111,6 +112,11 @@ impl Tracer {
 }
 
 impl Trace {
+    /// Whether the call is recorded.
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// A span below this one, if the call is recorded.
     pub(crate) fn span(&self, name: impl FnOnce() -> String) -> Option<Box<Span>> {
         let Recorded { context, queue } = &**self.0.as_ref()?;
@@ -132,6 +138,16 @@ impl Trace {
                 finished.start -= took;
             }
         }
+    }
+
+    /// What is logged until this is dropped says which trace it belongs to. A call that is not recorded has nothing to say.
+    ///
+    /// Made where something is logged: a call of which nothing is has no cost of it.
+    pub(crate) fn entered(&self) -> Option<EnteredSpan> {
+        let context = &self.0.as_ref()?.context;
+        let (trace, span) = (context.trace, context.span);
+        let (trace_id, span_id) = (format_args!("{trace:032x}"), format_args!("{span:016x}"));
+        Some(tracing::error_span!("call", %trace_id, %span_id).entered())
     }
 
     /// The metadata that goes on to whoever is called next: the caller's, and this trace where there is one.

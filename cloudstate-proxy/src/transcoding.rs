@@ -146,19 +146,27 @@ impl Transcoder {
     }
 
     /// Finds the method for a verb and a path; the path is still percent-encoded and carries no query.
+    ///
+    /// `HEAD` finds what `GET` does, unless a rule is for it.
     pub fn route<'a>(&'a self, verb: &Method, path: &'a str) -> Routed<'a> {
-        if let Some(found) = self.routes.find(verb, path) {
+        let mut found = self.routes.find(verb, path);
+        if found.is_none() && verb == Method::HEAD {
+            found = self.routes.find(&Method::GET, path);
+        }
+        if let Some(found) = found {
             return Routed::Found(Found {
                 binding: &self.bindings[found.binding],
                 path: found.path,
             });
         }
-        let allowed = self.routes.verbs(path);
+        let mut allowed = self.routes.verbs(path);
         if allowed.is_empty() {
-            Routed::NotFound
-        } else {
-            Routed::WrongVerb { allowed }
+            return Routed::NotFound;
         }
+        if allowed.contains(&Method::GET) && !allowed.contains(&Method::HEAD) {
+            allowed.push(Method::HEAD);
+        }
+        Routed::WrongVerb { allowed }
     }
 }
 

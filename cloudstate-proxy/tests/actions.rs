@@ -25,3 +25,5 @@ mod http;
 mod pool;
 #[path = "actions/server.rs"]
 mod server;
+#[path = "actions/verbs.rs"]
+mod verbs;

@@ -7,11 +7,15 @@ mod bench;
 mod dead_letters;
 #[path = "eventing/event_log.rs"]
 mod event_log;
+#[path = "faults/eventually.rs"]
+mod eventually;
 #[path = "eventing/histories.rs"]
 mod histories;
 #[path = "proto/pool.rs"]
 mod pool;
 #[path = "routing/stream.rs"]
 mod stream;
+#[path = "eventing/takeover.rs"]
+mod takeover;
 #[path = "eventing/topics.rs"]
 mod topics;

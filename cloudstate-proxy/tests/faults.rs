@@ -11,6 +11,8 @@ mod client;
 mod client_side;
 #[path = "faults/disk.rs"]
 mod disk;
+#[path = "faults/eventually.rs"]
+mod eventually;
 #[path = "faults/function.rs"]
 mod function;
 #[path = "faults/limits.rs"]

@@ -3,21 +3,34 @@
 
 #[path = "traces/collector.rs"]
 mod collector;
+#[path = "crdt/deltas.rs"]
+#[allow(dead_code, reason = "not every test program uses all of it")]
+mod deltas;
+#[path = "traces/log.rs"]
+mod log;
 #[path = "proto/pool.rs"]
 mod pool;
 #[path = "routing/scripted.rs"]
 #[allow(dead_code, reason = "not every test program uses all of it")]
 mod scripted;
+#[path = "crdt_entity/user_side.rs"]
+#[allow(dead_code, reason = "not every test program uses all of it")]
+mod user_side;
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use clap::Parser;
-use cloudstate_protocol::cloudstate::{
-    Command,
-    eventsourced::{
-        event_sourced_stream_in::Message as In, event_sourced_stream_out::Message as Out,
+use cloudstate_protocol::{
+    Any,
+    cloudstate::{
+        Command, Failure, Forward, SideEffect,
+        client_action::Action,
+        eventsourced::{
+            EventSourcedReply, event_sourced_stream_in::Message as In,
+            event_sourced_stream_out::Message as Out,
+        },
+        metadata_entry::Value,
     },
-    metadata_entry::Value,
 };
 use cloudstate_proxy::{Proxy, Settings};
 use tokio::{
@@ -27,10 +40,15 @@ use tokio::{
 };
 
 use collector::{Collected, Collector};
-use scripted::{Say, Scripted, Seen, reply};
+use deltas::gset;
+use log::Log;
+use scripted::{Say, Scripted, Seen, action, message, reply, text_of};
+use user_side::{Played, change};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER: &str = "00f067aa0ba902b7";
+
+const COUNTER: &str = "/test.counter.Counter/Add";
 
 #[derive(Parser)]
 struct Arguments {
@@ -43,39 +61,63 @@ struct Bench {
     seen: mpsc::UnboundedReceiver<Seen>,
 }
 
+/// Settings of a proxy on a free port, with these flags on top.
+fn settings(flags: &[String]) -> Settings {
+    let arguments = [
+        "test",
+        "--http-port=0",
+        "--metrics-port=off",
+        "--store=memory",
+    ]
+    .map(str::to_owned);
+    Arguments::parse_from(arguments.iter().chain(flags)).settings
+}
+
+/// Calls a method with a message and these headers, and gives the whole answer.
+async fn post(proxy: SocketAddr, path: &str, headers: &str) -> String {
+    let mut connection = TcpStream::connect(proxy).await.unwrap();
+    let body = r#"{"id": "a", "text": "one"}"#;
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    connection.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
 impl Bench {
     async fn new(flags: &[String]) -> Self {
-        let arguments = [
-            "test",
-            "--http-port=0",
-            "--metrics-port=off",
-            "--store=memory",
-        ]
-        .map(str::to_owned);
-        let (user_function, seen) = Scripted::new(60_000, |message| match message {
-            In::Command(command) => {
-                Say::Message(Out::Reply(reply(command, "done", &["something"])))
-            }
+        Self::of_commands(flags, |command| {
+            Out::Reply(reply(command, "done", &["something"]))
+        })
+        .await
+    }
+
+    /// A user function that answers every command as `say` says.
+    async fn of_commands(
+        flags: &[String],
+        say: impl Fn(&Command) -> Out + Send + Sync + 'static,
+    ) -> Self {
+        let (user_function, seen) = Scripted::new(60_000, move |message| match message {
+            In::Command(command) => Say::Message(say(command)),
             In::Init(_) | In::Event(_) => Say::Nothing,
         });
-        let settings = Arguments::parse_from(arguments.iter().chain(flags)).settings;
-        let proxy = Proxy::start(user_function, &settings).await.unwrap();
+        let proxy = Proxy::start(user_function, &settings(flags)).await.unwrap();
         Self { proxy, seen }
     }
 
     /// Calls with these headers, and gives the command that the user function got.
     async fn call(&mut self, headers: &str) -> Command {
-        let mut connection = TcpStream::connect(self.proxy.address()).await.unwrap();
-        let body = r#"{"id": "a", "text": "one"}"#;
-        let request = format!(
-            "POST /test.counter.Counter/Add HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}\
-             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        connection.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer).await.unwrap();
+        let answer = post(self.proxy.address(), COUNTER, headers).await;
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        self.command().await
+    }
+
+    /// The next command that the user function got.
+    async fn command(&mut self) -> Command {
         loop {
             if let Seen::In(In::Command(command)) = self.seen.recv().await.unwrap() {
                 return command;
@@ -171,4 +213,139 @@ async fn without_a_collector_calls_are_answered_and_nothing_is_added_to_them() {
     let command = bench.call("").await;
     assert_eq!(header(&command, "traceparent"), None);
     bench.proxy.stop().await.unwrap();
+}
+
+fn request(text: &str) -> Option<Any> {
+    Some(Any {
+        type_url: "type.googleapis.com/test.counter.Request".into(),
+        value: [message(1, "b"), message(2, text)].concat().into(),
+    })
+}
+
+/// Replies to what comes from outside with a side effect and a forward.
+fn delegating(command: &Command) -> Out {
+    if text_of(command) != "one" {
+        return Out::Reply(reply(command, "done", &[]));
+    }
+    let (service_name, command_name) = ("test.counter.Other".to_owned(), "Add".to_owned());
+    let forward = Forward {
+        service_name: service_name.clone(),
+        command_name: command_name.clone(),
+        payload: request("forwarded"),
+        metadata: None,
+    };
+    let effect = |synchronous| SideEffect {
+        service_name: service_name.clone(),
+        command_name: command_name.clone(),
+        payload: request("effect"),
+        synchronous,
+        metadata: None,
+    };
+    Out::Reply(EventSourcedReply {
+        command_id: command.id,
+        client_action: action(Action::Forward(forward)),
+        side_effects: vec![effect(true), effect(false)],
+        ..EventSourcedReply::default()
+    })
+}
+
+#[tokio::test]
+async fn forwards_and_side_effects_belong_to_the_call_that_they_follow_from() {
+    let collector = Collector::start().await;
+    let flags = [format!("--otlp-endpoint={}", collector.url())];
+    let mut bench = Bench::of_commands(&flags, delegating).await;
+    let first = bench.call(&traceparent("01")).await;
+    let mut commands = vec![first];
+    for _ in 0..3 {
+        commands.push(bench.command().await);
+    }
+    bench.proxy.stop().await.unwrap();
+    let spans = collector.spans();
+
+    assert!(spans.iter().all(|span| span.trace == TRACE), "{spans:?}");
+    let request = named(&spans, "test.counter.Counter/Add");
+    let mut expected = vec![named(&spans, "handle test.counter.Counter")];
+    let others = spans
+        .iter()
+        .filter(|span| span.name == "handle test.counter.Other");
+    expected.extend(others);
+    assert_eq!(expected.len(), 4, "{spans:?}");
+    assert!(expected.iter().all(|span| span.parent == request.span));
+    let mut expected: Vec<String> = expected
+        .iter()
+        .map(|span| format!("00-{TRACE}-{}-01", span.span))
+        .collect();
+    let mut told: Vec<&str> = commands
+        .iter()
+        .map(|command| header(command, "traceparent").unwrap())
+        .collect();
+    expected.sort_unstable();
+    told.sort_unstable();
+    assert_eq!(told, expected);
+}
+
+#[tokio::test]
+async fn what_a_crdt_waits_for_the_store_is_a_span() {
+    let collector = Collector::start().await;
+    let flags = [format!("--otlp-endpoint={}", collector.url())];
+    let (user_function, mut opened, _) = Played::new(60_000);
+    let proxy = Proxy::start(user_function, &settings(&flags))
+        .await
+        .unwrap();
+    let address = proxy.address();
+    let headers = traceparent("01");
+    let answer =
+        tokio::spawn(async move { post(address, "/test.room.Room/Change", &headers).await });
+    let mut user = opened.recv().await.unwrap();
+    user.init().await;
+    let command = user.command().await;
+    user.reply(change(command.id, "done", gset(&["x"])));
+    let answer = answer.await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let stop = tokio::spawn(async move { proxy.stop().await });
+    user.complete().await;
+    stop.await.unwrap().unwrap();
+
+    let spans = collector.spans();
+    let handled = named(&spans, "handle test.room.Room");
+    let parent = format!("00-{TRACE}-{}-01", handled.span);
+    assert_eq!(header(&command, "traceparent"), Some(&*parent));
+    for part in ["user function", "store"] {
+        assert_eq!(named(&spans, part).parent, handled.span);
+    }
+}
+
+#[tokio::test]
+async fn what_is_logged_of_a_recorded_call_says_in_which_trace() {
+    let (log, _ends) = Log::begin();
+    let collector = Collector::start().await;
+    let flags = [format!("--otlp-endpoint={}", collector.url())];
+    let mut bench = Bench::of_commands(&flags, |command| {
+        Out::Failure(Failure {
+            command_id: command.id,
+            description: "it broke".into(),
+            restart: false,
+        })
+    })
+    .await;
+    for flags in ["01", "00"] {
+        let answer = post(bench.proxy.address(), COUNTER, &traceparent(flags)).await;
+        assert!(answer.starts_with("HTTP/1.1 500"), "{answer}");
+    }
+    let recorded = bench.command().await;
+    let parent = header(&recorded, "traceparent").unwrap();
+    let span = parent.split('-').nth(2).unwrap();
+    bench.proxy.stop().await.unwrap();
+
+    let log = log.text();
+    let lines: Vec<&str> = log
+        .lines()
+        .filter(|line| line.contains("it broke"))
+        .collect();
+    let [recorded, not_recorded] = &lines[..] else {
+        panic!("{log}")
+    };
+    let ids = format!("call{{trace_id={TRACE} span_id={span}}}");
+    assert!(recorded.contains(&ids), "{recorded}");
+    assert!(!not_recorded.contains("trace_id"), "{not_recorded}");
 }

@@ -11,7 +11,7 @@ mod work;
 use std::{any, collections::VecDeque};
 
 use cloudstate_protocol::cloudstate::{
-    ClientAction, Command, Failure, StreamCancelled,
+    ClientAction, Command, Failure, Metadata, StreamCancelled,
     client_action::Action,
     crdt::{
         CrdtDelta, CrdtReply, CrdtStreamIn, CrdtStreamOut, crdt_stream_in::Message as In,
@@ -81,6 +81,13 @@ impl OpenedStream for Opened {
             Some(In::Delete(_)) => Ok(()),
             Some(In::Command(command)) => handle(entity, command, replies),
             Some(In::StreamCancelled(cancelled)) => cancel(entity, &cancelled, replies),
+        }
+    }
+
+    fn metadata(message: &CrdtStreamIn) -> Option<&Metadata> {
+        match &message.message {
+            Some(In::Command(command)) => command.metadata.as_ref(),
+            _ => None,
         }
     }
 

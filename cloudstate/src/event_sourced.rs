@@ -11,7 +11,7 @@ use std::{any, collections::VecDeque};
 use cloudstate_protocol::{
     Any,
     cloudstate::{
-        ClientAction, Command, Failure,
+        ClientAction, Command, Failure, Metadata,
         client_action::Action,
         eventsourced::{
             EventSourcedEvent, EventSourcedReply, EventSourcedStreamIn, EventSourcedStreamOut,
@@ -104,6 +104,13 @@ impl OpenedStream for Opened {
         };
         replies.push_back(out(Out::Reply(reply)));
         Ok(())
+    }
+
+    fn metadata(message: &EventSourcedStreamIn) -> Option<&Metadata> {
+        match &message.message {
+            Some(In::Command(command)) => command.metadata.as_ref(),
+            _ => None,
+        }
     }
 
     fn expected_init() -> Failure {

@@ -129,6 +129,7 @@ mod settings;
 mod stored_form;
 mod streamed;
 pub mod testing;
+mod trace_context;
 mod user_function;
 mod value_entity;
 

@@ -8,7 +8,7 @@ mod live;
 use std::{any, collections::VecDeque};
 
 use cloudstate_protocol::cloudstate::{
-    ClientAction, Command, Failure,
+    ClientAction, Command, Failure, Metadata,
     client_action::Action,
     valueentity::{
         ValueEntityAction, ValueEntityDelete, ValueEntityReply, ValueEntityStreamIn,
@@ -79,6 +79,13 @@ impl OpenedStream for Opened {
                 replies.push_back(out(Out::Reply(reply)));
                 Ok(())
             }
+        }
+    }
+
+    fn metadata(message: &ValueEntityStreamIn) -> Option<&Metadata> {
+        match &message.message {
+            Some(In::Command(command)) => command.metadata.as_ref(),
+            _ => None,
         }
     }
 

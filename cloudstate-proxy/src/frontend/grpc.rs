@@ -202,6 +202,7 @@ impl GrpcCall {
                 method,
                 messages,
                 metadata,
+                trace: self.trace(),
             });
             (answers, Some(refused))
         } else {

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use cloudstate_protocol::cloudstate::Metadata;
 use http::{
-    HeaderValue, Request, Response, StatusCode,
-    header::{ALLOW, CONTENT_TYPE},
+    HeaderValue, Method, Request, Response, StatusCode, Version,
+    header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE},
     request::Parts,
 };
+use http_body::Body as _;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use tokio::time::timeout;
@@ -33,6 +34,21 @@ const KNATIVE_PROBE: &str = "k-network-probe";
 
 /// Answers one HTTP request.
 pub(super) async fn answer(
+    frontend: &Arc<Frontend>,
+    request: Request<Incoming>,
+    in_progress: InProgress,
+) -> Response<Body> {
+    // Over HTTP/1.1 hyper leaves the body out.
+    let without_body = request.method() == Method::HEAD && request.version() == Version::HTTP_2;
+    let response = answer_whole(frontend, request, in_progress).await;
+    if without_body {
+        head_of(response)
+    } else {
+        response
+    }
+}
+
+async fn answer_whole(
     frontend: &Arc<Frontend>,
     request: Request<Incoming>,
     mut in_progress: InProgress,
@@ -80,20 +96,24 @@ pub(super) async fn answer(
             encoding::encode(&parts.headers, compression, &mut response, document).await;
             response
         }
-        Routed::WrongVerb { allowed } => {
-            in_progress.meter.answered(Code::Unimplemented);
-            let names: Vec<&str> = allowed.iter().map(http::Method::as_str).collect();
+        Routed::WrongVerb { mut allowed } => {
+            allowed.push(Method::OPTIONS);
+            let names: Vec<&str> = allowed.iter().map(Method::as_str).collect();
             let names = names.join(", ");
-            let message = format!(
-                "{} does not accept {}; it accepts {names}",
-                parts.uri.path(),
-                parts.method
-            );
-            let mut response = error_body(
-                StatusCode::METHOD_NOT_ALLOWED,
-                Code::Unimplemented,
-                &message,
-            );
+            let mut response = if parts.method == Method::OPTIONS {
+                let mut response = Response::new(Body::empty());
+                *response.status_mut() = StatusCode::NO_CONTENT;
+                response
+            } else {
+                in_progress.meter.answered(Code::Unimplemented);
+                let message = format!(
+                    "{} does not accept {}; it accepts {names}",
+                    parts.uri.path(),
+                    parts.method
+                );
+                let status = StatusCode::METHOD_NOT_ALLOWED;
+                error_body(status, Code::Unimplemented, &message)
+            };
             if let Ok(value) = HeaderValue::try_from(names) {
                 response.headers_mut().insert(ALLOW, value);
             }
@@ -148,7 +168,7 @@ async fn call(
         .wants_metadata(&method)
         .then(|| metadata::from_headers(&parts.headers));
     let mut call = Call::new(method, payload, trace.metadata(metadata));
-    call.trace = trace;
+    call.trace = trace.clone();
     if call.method.shape.streams_out() {
         return streaming::answer(
             frontend,
@@ -162,7 +182,7 @@ async fn call(
     let answer = router.call(call).await?.ok_or_else(|| {
         CallError::new(Code::Internal, "the user function answered with no message")
     })?;
-    let rendered = render(&found.renderer(), &answer.payload)?;
+    let rendered = render(&found.renderer(), &answer.payload, &trace)?;
     let mut response = Response::new(Body::empty());
     set_headers(&mut response, rendered.content_type, answer.metadata);
     encoding::encode(
@@ -175,8 +195,9 @@ async fn call(
     Ok(response)
 }
 
-fn render(renderer: &Renderer, message: &Bytes) -> Result<Rendered, CallError> {
+fn render(renderer: &Renderer, message: &Bytes, trace: &Trace) -> Result<Rendered, CallError> {
     renderer.response(message).map_err(|error| {
+        let _logged = trace.entered();
         tracing::error!(method = renderer.method().full_name(), %error, "a reply cannot be shown as JSON");
         CallError::new(
             Code::Internal,
@@ -223,8 +244,19 @@ async fn discard(body: &mut Incoming, at_most: usize) -> bool {
     false
 }
 
-fn is_read(method: &http::Method) -> bool {
-    matches!(*method, http::Method::GET | http::Method::HEAD)
+fn is_read(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
+/// The same without its body, of which its head says the length as far as that is known.
+fn head_of(response: Response<Body>) -> Response<Body> {
+    let (mut parts, body) = response.into_parts();
+    if let Some(length) = body.size_hint().exact()
+        && parts.status != StatusCode::NO_CONTENT
+    {
+        parts.headers.insert(CONTENT_LENGTH, length.into());
+    }
+    Response::from_parts(parts, Body::empty())
 }
 
 fn probe(objection: Option<String>) -> Response<Body> {

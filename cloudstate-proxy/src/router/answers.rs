@@ -44,8 +44,9 @@ impl Router {
     pub fn answers_to_stream(&self, call: StreamedCall) -> Answers {
         let method = Arc::clone(&call.method);
         let publisher = Publisher::new(method.topic.as_ref(), &method, self);
+        let trace = call.trace.clone();
         let outcomes = self.outcomes_of_stream(call);
-        self.flow(method, outcomes, publisher, 0, Trace::default())
+        self.flow(method, outcomes, publisher, 0, trace)
     }
 
     pub(super) fn follow_answers(&self, call: Call, depth: usize) -> Answers {
@@ -153,8 +154,9 @@ impl Flow {
                 Some(Action::Forward(forward)) => {
                     self.publisher.forwarded();
                     let depth = self.depth + 1;
-                    let mut call = self.router.forward(&self.method, forward, depth)?;
-                    call.trace = self.trace.clone();
+                    let call = self
+                        .router
+                        .forward(&self.method, forward, depth, &self.trace)?;
                     self.forwarded = Some(self.router.follow_answers(call, depth));
                 }
                 Some(Action::Failure(failure)) => {

@@ -31,6 +31,7 @@ impl Router {
         from: &Method,
         forward: Forward,
         depth: usize,
+        trace: &Trace,
     ) -> Result<Call, CallError> {
         let Forward {
             service_name,
@@ -46,6 +47,7 @@ impl Router {
             payload,
             metadata,
             depth,
+            trace,
         )
     }
 
@@ -77,7 +79,7 @@ impl Router {
             synchronous,
             metadata,
         } = effect;
-        let mut call = match self.follow(
+        let call = match self.follow(
             Step::SideEffect,
             from,
             &service_name,
@@ -85,11 +87,14 @@ impl Router {
             payload,
             metadata,
             depth,
+            trace,
         ) {
             Ok(call) => call,
-            Err(error) => return tracing::error!(%error, "a side effect was dropped"),
+            Err(error) => {
+                let _logged = trace.entered();
+                return tracing::error!(%error, "a side effect was dropped");
+            }
         };
-        call.trace = trace.clone();
         let run = self.run_effect(call, depth);
         match Arc::clone(&self.common().effect_places).try_acquire_owned() {
             Ok(place) if !synchronous => {
@@ -105,8 +110,9 @@ impl Router {
     fn run_effect(&self, call: Call, depth: usize) -> BoxFuture<'static, ()> {
         let router = self.clone();
         async move {
-            let method = Arc::clone(&call.method);
+            let (method, trace) = (Arc::clone(&call.method), call.trace.clone());
             if let Err(error) = router.carry_out_at(call, depth).await {
+                let _logged = trace.entered();
                 tracing::warn!(service = %method.service_name, command = %method.name, %error, "a side effect failed");
             }
         }
@@ -141,6 +147,7 @@ impl Router {
         payload: Option<Any>,
         metadata: Option<Metadata>,
         depth: usize,
+        trace: &Trace,
     ) -> Result<Call, CallError> {
         let refuse = |problem: String| {
             let text = format!(
@@ -149,6 +156,7 @@ impl Router {
                 from.service_name,
                 from.name
             );
+            let _logged = trace.entered();
             self.report(text.clone());
             Err(CallError::new(Code::Internal, text))
         };
@@ -163,7 +171,10 @@ impl Router {
         let Some(payload) = payload else {
             return refuse(format!("{service}/{command} was given no payload"));
         };
-        Ok(Call::new(Arc::clone(method), payload.value, metadata))
+        let metadata = trace.metadata(metadata);
+        let mut call = Call::new(Arc::clone(method), payload.value, metadata);
+        call.trace = trace.clone();
+        Ok(call)
     }
 
     /// Tells the operator and, without waiting, the user function.

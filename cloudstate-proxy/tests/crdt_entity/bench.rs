@@ -13,7 +13,7 @@ use cloudstate_proxy::{
 use futures_util::StreamExt;
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 
-use crate::user_side::{Played, SOON, UserSide};
+use crate::user_side::{Played, SOON, UserSide, field};
 
 pub(crate) struct Bench {
     pub(crate) router: Router,
@@ -190,15 +190,6 @@ impl Watching {
             result = other => result,
         }
     }
-}
-
-/// Text as a field of a message.
-pub(crate) fn field(number: u8, text: &str) -> Vec<u8> {
-    if text.is_empty() {
-        return Vec::new();
-    }
-    let len = u8::try_from(text.len()).unwrap();
-    [&[number << 3 | 2, len], text.as_bytes()].concat()
 }
 
 /// The text of the request that a command carries.

@@ -333,9 +333,18 @@ fn answer(text: &str) -> ClientAction {
         action: Some(Action::Reply(Reply {
             payload: Some(Any {
                 type_url: "type.googleapis.com/test.room.Response".into(),
-                value: crate::bench::field(1, text).into(),
+                value: field(1, text).into(),
             }),
             metadata: None,
         })),
     }
+}
+
+/// Text as a field of a message.
+pub(crate) fn field(number: u8, text: &str) -> Vec<u8> {
+    if text.is_empty() {
+        return Vec::new();
+    }
+    let len = u8::try_from(text.len()).unwrap();
+    [&[number << 3 | 2, len], text.as_bytes()].concat()
 }

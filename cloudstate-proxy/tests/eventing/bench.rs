@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     path::Path,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -34,7 +34,7 @@ use cloudstate_protocol::{
 use cloudstate_proxy::{
     Proxy, Settings,
     user_function::{
-        ActionCall, ActionResponses, EventSourcedConnection, UserFunction, UserFunctionError,
+        ActionCall, ActionResponses, EventSourcedConnection, Link, UserFunction, UserFunctionError,
         ValueEntityConnection,
     },
 };
@@ -43,7 +43,7 @@ use prost::Message;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    sync::mpsc,
+    sync::{mpsc, watch},
 };
 
 use crate::{
@@ -53,6 +53,8 @@ use crate::{
 
 /// How long a test waits for something that should happen at once.
 const SOON: Duration = Duration::from_secs(30);
+
+pub(crate) const PROTO: &str = include_str!("../proto/eventing.proto");
 
 pub(crate) const HAPPENED: &str = "type.googleapis.com/test.eventing.Happened";
 pub(crate) const OTHER: &str = "type.googleapis.com/test.eventing.Other";
@@ -76,6 +78,8 @@ struct Request {
 struct Function {
     told: mpsc::UnboundedSender<ActionCommand>,
     failing: Arc<AtomicUsize>,
+    proto: Mutex<String>,
+    link: watch::Sender<Link>,
 }
 
 impl Function {
@@ -101,7 +105,7 @@ impl UserFunction for Function {
             entity(version::VALUE_ENTITY, "Register", "register"),
         ];
         ready(Ok(EntitySpec {
-            proto: pool::descriptor_set(include_str!("../proto/eventing.proto")).into(),
+            proto: pool::descriptor_set(&self.proto.lock().unwrap()).into(),
             entities: entities.into_iter().chain(actions).collect(),
             service_info: Some(ServiceInfo {
                 protocol_major_version: version::MAJOR,
@@ -180,6 +184,10 @@ impl UserFunction for Function {
 
     fn wants_metadata(&self) -> bool {
         false
+    }
+
+    fn link(&self) -> Option<watch::Receiver<Link>> {
+        Some(self.link.subscribe())
     }
 }
 
@@ -353,6 +361,7 @@ pub(crate) struct Bench {
     /// What others than the one who was asked for have been told.
     aside: VecDeque<ActionCommand>,
     failing: Arc<AtomicUsize>,
+    function: Arc<Function>,
 }
 
 impl Bench {
@@ -371,17 +380,28 @@ impl Bench {
         let settings = Arguments::parse_from(flags).settings;
         let (sender, told) = mpsc::unbounded_channel();
         let failing = Arc::new(AtomicUsize::new(failing));
-        let function = Function {
+        let function = Arc::new(Function {
             told: sender,
             failing: Arc::clone(&failing),
-        };
-        let proxy = Proxy::start(Arc::new(function), &settings).await.unwrap();
+            proto: Mutex::new(PROTO.into()),
+            link: watch::Sender::new(Link { made: 1, up: true }),
+        });
+        let proxy = Proxy::start(Arc::clone(&function) as _, &settings)
+            .await
+            .unwrap();
         Self {
             proxy,
             told,
             aside: VecDeque::new(),
             failing,
+            function,
         }
+    }
+
+    /// The user function is restarted with another `.proto`.
+    pub(crate) fn restart_with(&self, proto: String) {
+        *self.function.proto.lock().unwrap() = proto;
+        self.function.link.send_modify(|link| link.made += 1);
     }
 
     /// From now on handlers fail this often.
@@ -397,6 +417,7 @@ impl Bench {
     /// Stops, and gives the service and the text of everything that has been told and not been asked for, in order.
     pub(crate) async fn stop_telling(self) -> Vec<(String, String)> {
         self.proxy.stop().await.unwrap();
+        drop(self.function);
         let (mut told, mut rest) = (self.told, self.aside);
         while let Some(command) = told.recv().await {
             rest.push_back(command);
@@ -427,6 +448,17 @@ impl Bench {
             answer.starts_with(&format!("HTTP/1.1 {status}")),
             "{answer}"
         );
+        answer
+    }
+
+    /// What a GET is answered with.
+    pub(crate) async fn get(&self, path: &str) -> String {
+        let mut connection = TcpStream::connect(self.proxy.address()).await.unwrap();
+        let request =
+            format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        connection.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).await.unwrap();
         answer
     }
 

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use cloudstate_proxy::eventing::{DeadLetter, DeadLetterError, LetterSource, Replayed};
 use serde_json::json;
-use tokio::time::{Instant, sleep};
 
-use crate::bench::{Bench, HAPPENED, OTHER, attribute, text_in};
+use crate::{
+    bench::{Bench, HAPPENED, OTHER, attribute, text_in},
+    eventually::eventually,
+};
 
 async fn letters(bench: &Bench) -> Vec<DeadLetter> {
     bench
@@ -142,16 +144,9 @@ async fn nobody_being_there_is_not_the_messages_fault() {
     bench.fail(1);
     bench.emit("a", "break").await;
     bench.expect("Listener", &["break"]).await;
-    let deadline = Instant::now() + Duration::from_secs(30);
-    let id = loop {
-        if let Some(letter) = letters(&bench).await.pop() {
-            break letter.id;
-        }
-        assert!(Instant::now() < deadline, "the letter is kept soon");
-        sleep(Duration::from_millis(10)).await;
-    };
+    let letter = eventually("a letter is kept", async || letters(&bench).await.pop()).await;
     assert_eq!(
-        bench.proxy.dead_letters().replay(&id).await.unwrap(),
+        bench.proxy.dead_letters().replay(&letter.id).await.unwrap(),
         Replayed::Handled
     );
     bench.stop().await;

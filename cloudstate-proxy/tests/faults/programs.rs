@@ -8,18 +8,13 @@ use std::{
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU16, Ordering},
     thread,
-    time::Duration,
 };
 
-use tokio::{
-    sync::mpsc,
-    time::{sleep, timeout},
-};
+use tokio::{sync::mpsc, time::timeout};
 
 use crate::{client::Client, function::Spec};
 
-/// How long anything may take on a busy machine.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) use crate::eventually::{DEADLINE, eventually};
 
 /// Says to [`function`](crate::function) that it is to serve, and what.
 pub(crate) const PORT: &str = "FAULTS_PORT";
@@ -220,22 +215,4 @@ pub(crate) fn lasting_port() -> u16 {
         .take(12_000)
         .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
         .unwrap()
-}
-
-/// Tries until something comes of it.
-pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(
-    what: &str,
-    mut attempt: impl FnMut() -> F,
-) -> T {
-    let tried = async {
-        loop {
-            if let Some(found) = attempt().await {
-                return found;
-            }
-            sleep(Duration::from_millis(20)).await;
-        }
-    };
-    timeout(DEADLINE, tried)
-        .await
-        .unwrap_or_else(|_| panic!("not in time: {what}"))
 }

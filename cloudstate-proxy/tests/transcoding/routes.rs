@@ -244,10 +244,16 @@ fn nothing_serves_other_paths() {
 fn wrong_verbs_learn_the_right_ones() {
     let library = library();
     for (path, expected) in [
-        ("/v1/shelves/7", &[Method::GET][..]),
-        ("/v1/shelves/7:archive", &[Method::POST, Method::GET]),
-        ("/files/readme", &[Method::GET]),
-        ("/files/readme/x", &[Method::POST, Method::GET]),
+        ("/v1/shelves/7", &[Method::GET, Method::HEAD][..]),
+        (
+            "/v1/shelves/7:archive",
+            &[Method::POST, Method::GET, Method::HEAD],
+        ),
+        ("/files/readme", &[Method::GET, Method::HEAD]),
+        (
+            "/files/readme/x",
+            &[Method::POST, Method::GET, Method::HEAD],
+        ),
         ("/test.Other/Unbound", &[Method::POST]),
     ] {
         match library.route(&Method::DELETE, path) {

@@ -16,6 +16,7 @@ use cloudstate_protocol::cloudstate::{
 };
 use futures_util::{Stream, StreamExt, future::BoxFuture};
 use tokio::sync::oneshot;
+use tracing::Span;
 
 use super::CallError;
 use crate::{
@@ -45,6 +46,8 @@ struct Running {
     broken: Option<oneshot::Receiver<Broken>>,
     /// Names of the handler's type and rpc, for the log.
     names: (&'static str, &'static str),
+    /// What is logged while it runs belongs to.
+    span: Span,
 }
 
 /// Why a stream of messages ends before its end.
@@ -67,10 +70,11 @@ impl Answers {
         Self::one(refusal(failure))
     }
 
-    /// Says whose handler it is that runs.
-    pub(super) fn named(mut self, action: &'static str, call: &'static str) -> Self {
+    /// Says whose handler it is that runs, and what it logs belongs to.
+    pub(super) fn named(mut self, action: &'static str, call: &'static str, span: Span) -> Self {
         if let State::Running(running) = &mut self.0 {
             running.names = (action, call);
+            running.span = span;
         }
         self
     }
@@ -85,6 +89,7 @@ impl Answers {
             slot: None,
             broken,
             names: ("", ""),
+            span: Span::none(),
         }))
     }
 
@@ -102,6 +107,7 @@ impl Answers {
             slot: Some(slot),
             broken,
             names: ("", ""),
+            span: Span::none(),
         }))
     }
 }
@@ -150,6 +156,7 @@ impl Running {
         let Some(handler) = &mut self.handler else {
             return Poll::Ready(None);
         };
+        let _logged = self.span.enter();
         match catch(|| handler.as_mut().poll(cx)) {
             Ok(Poll::Ready(last)) => Poll::Ready(last.map(Ok)),
             Ok(Poll::Pending) => Poll::Pending,
@@ -181,6 +188,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         let handler = self.handler.take();
+        let _logged = self.span.enter();
         if let Err(panic) = catch(|| drop(handler)) {
             let (action, call) = self.names;
             tracing::error!(action, call, "dropping a call's handler panicked: {panic}");

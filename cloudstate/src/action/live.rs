@@ -9,7 +9,7 @@ use cloudstate_protocol::cloudstate::{
 use futures_util::StreamExt;
 
 use super::{Answers, CallError, CallHandlers, Invocation, dispatch::Input, incoming::Commands};
-use crate::{Failure, registry::Registry};
+use crate::{Failure, registry::Registry, trace_context};
 
 /// An action of any type, which serves the calls of one service.
 #[derive(Clone)]
@@ -71,6 +71,7 @@ impl LiveAction {
         let Some(name) = self.action.handled(name) else {
             return Answers::error(CallError::unhandled(name, action));
         };
+        let span = trace_context::span(metadata.as_ref());
         let invocation = Invocation {
             name,
             metadata,
@@ -78,7 +79,7 @@ impl LiveAction {
             streamed_out,
         };
         match Arc::clone(&self.action).call(invocation) {
-            Ok(answers) => answers.named(action, name),
+            Ok(answers) => answers.named(action, name, span),
             Err(error) => Answers::error(error),
         }
     }

@@ -2,10 +2,10 @@
 
 use std::{any::Any, collections::VecDeque, fmt, mem, sync::Arc};
 
-use cloudstate_protocol::cloudstate::Failure;
+use cloudstate_protocol::cloudstate::{Failure, Metadata};
 
 use super::{Flow, Machine};
-use crate::{EntityId, registry::Registry};
+use crate::{EntityId, registry::Registry, trace_context};
 
 /// A stream behind its first message: what differs between the kinds of entity.
 pub(crate) trait OpenedStream: Send + fmt::Debug + Sized {
@@ -29,6 +29,9 @@ pub(crate) trait OpenedStream: Send + fmt::Debug + Sized {
         message: Self::In,
         replies: &mut VecDeque<Self::Out>,
     ) -> Result<(), Failure>;
+
+    /// What travels beside a message, if it is a command.
+    fn metadata(message: &Self::In) -> Option<&Metadata>;
 
     /// What the proxy is told if its first message opens no stream.
     fn expected_init() -> Failure;
@@ -92,6 +95,8 @@ impl<S: OpenedStream> Machine for EntityStream<S> {
     type Out = S::Out;
 
     fn receive(&mut self, message: S::In, replies: &mut VecDeque<S::Out>) -> Flow {
+        // A command's alone: a replay has nothing beside its messages.
+        let _logged = trace_context::span(S::metadata(&message)).entered();
         let outcome = match &mut self.phase {
             Phase::Ended => return Flow::End,
             Phase::New => {

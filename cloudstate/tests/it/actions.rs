@@ -38,7 +38,7 @@ pub(crate) mod pb {
 /// `say x`, `refuse x`, `forward x`, `effect x`, `wait x` (a synchronous effect), `panic x`; anything else is no answer.
 #[action(service = pb::Desk, register = false)]
 #[derive(Clone, Default)]
-struct Desk {
+pub(crate) struct Desk {
     /// Answers given by streaming handlers.
     given: Arc<AtomicUsize>,
     /// Shared by whatever a handler keeps while it runs.
@@ -313,7 +313,7 @@ async fn both_ways(test: impl AsyncFn(Caller)) {
     test(Caller::over_network().await).await;
 }
 
-fn user_function(desk: Desk) -> UserFunction {
+pub(crate) fn user_function(desk: Desk) -> UserFunction {
     Cloudstate::new()
         .register_action(desk)
         .register_action(Mailroom)
@@ -322,7 +322,7 @@ fn user_function(desk: Desk) -> UserFunction {
 }
 
 /// A call with one message.
-fn command<R: Rpc>(rpc: R, text: &str) -> ActionCommand {
+pub(crate) fn command<R: Rpc>(rpc: R, text: &str) -> ActionCommand {
     ActionCommand {
         payload: note(text).payload,
         ..first(rpc)

@@ -23,6 +23,7 @@ mod kit_guide;
 mod kit_service;
 mod kit_value_entity;
 mod known_defects;
+mod logs;
 mod model;
 mod properties;
 mod protocol_errors;

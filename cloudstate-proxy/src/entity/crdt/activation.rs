@@ -35,6 +35,7 @@ use crate::{
     entity::{Envelope, Inbox, Lost, Respond, closing::CLOSE_TIMEOUT},
     metrics::Limit,
     store::EntityKey,
+    trace::Trace,
     user_function::CrdtConnection,
 };
 
@@ -75,6 +76,7 @@ pub(super) struct Running {
     /// Whether the response is a stream.
     pub(super) streamed: bool,
     pub(super) since: Instant,
+    pub(super) trace: Trace,
 }
 
 /// A cancellation that the user function has been told of.
@@ -245,6 +247,7 @@ impl<'a> Activation<'a> {
             respond,
             streamed,
             since,
+            trace: call.trace,
         };
         self.running.insert(self.last_command, running);
     }
@@ -348,6 +351,10 @@ impl<'a> Activation<'a> {
             return Some(Ending::Idle);
         }
         let limit = limits.command_timeout;
+        let _logged = self
+            .running
+            .first_key_value()
+            .and_then(|(_, running)| running.trace.entered());
         tracing::error!(entity = %self.key, ?limit, "the user function took too long over a command");
         let text =
             format!("the entity did not answer within {limit:?} (CLOUDSTATE_COMMAND_TIMEOUT)");

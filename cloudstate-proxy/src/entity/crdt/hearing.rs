@@ -13,7 +13,7 @@ use tonic::Code;
 
 use super::{
     ENTITY_FAILURE, ENTITY_TERMINATING,
-    activation::Activation,
+    activation::{Activation, Running},
     ending::{Changes, Ending},
     listeners::Gone,
     outbox::Parcel,
@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     call::{CallError, Outcome},
+    store::EntityKey,
     user_function::UserFunctionError,
 };
 
@@ -40,6 +41,13 @@ impl Fault {
         match self {
             Self::Defect(_) | Self::Broken(_) => CallError::new(Code::Unknown, ENTITY_FAILURE),
             Self::TooLarge(text) => CallError::exhausted(text.clone()),
+        }
+    }
+
+    /// Tells the operator what the user function is not told.
+    fn log(&self, entity: &EntityKey) {
+        if let Self::TooLarge(text) = self {
+            tracing::error!(%entity, "{text}");
         }
     }
 }
@@ -88,11 +96,7 @@ impl Activation<'_> {
             Some(Err(error)) => return Some(self.broken_off(error)),
             None => return Some(self.completed()),
         };
-        let fault = heard.err()?;
-        if let Fault::TooLarge(text) = &fault {
-            tracing::error!(entity = %self.key, "{text}");
-        }
-        Some(fault.into())
+        Some(heard.err()?.into())
     }
 
     fn reply(&mut self, reply: CrdtReply) -> Result<(), Fault> {
@@ -103,6 +107,7 @@ impl Activation<'_> {
             )));
         };
         self.host.live.meters.processed(running.since);
+        running.trace.record("user function", running.since);
         let changed = if reply.streamed && !running.streamed {
             Err(Fault::Defect(format!(
                 "the reply to command {command} says that more follow, and its method has one response"
@@ -110,8 +115,10 @@ impl Activation<'_> {
         } else {
             self.change(reply.state_action)
         };
-        let respond = running.respond;
+        let Running { respond, trace, .. } = running;
         if let Err(fault) = changed {
+            let _logged = trace.entered();
+            fault.log(self.key);
             respond.send(Err(fault.answer()));
             return Err(fault);
         }
@@ -132,7 +139,7 @@ impl Activation<'_> {
                     .then(|| self.listeners.add(command, respond.lost())),
             }),
         };
-        self.outbox.push(Parcel::Reply { respond, result });
+        self.outbox.push_reply(respond, result, trace);
         Ok(())
     }
 
@@ -172,7 +179,8 @@ impl Activation<'_> {
             ));
             return Ok(());
         };
-        self.change(response.state_action)?;
+        self.change(response.state_action)
+            .inspect_err(|fault| fault.log(self.key))?;
         if !response.side_effects.is_empty() {
             self.outbox.push(Parcel::Effects {
                 lost: cancelled.lost,
@@ -206,11 +214,13 @@ impl Activation<'_> {
     /// A failure of one command; whether the user function goes on is seen from its stream.
     fn failure(&mut self, failure: &Failure) {
         let command = failure.command_id;
+        let running = self.running.remove(&command);
+        let _logged = running.as_ref().and_then(|running| running.trace.entered());
         tracing::error!(
             entity = %self.key, command, description = %failure.description,
             "the user function failed"
         );
-        if let Some(running) = self.running.remove(&command) {
+        if let Some(running) = running {
             let error = CallError::new(Code::Unknown, ENTITY_FAILURE);
             running.respond.send(Err(error));
         }

@@ -5,11 +5,13 @@ use std::{collections::VecDeque, pin::Pin, task::ready};
 
 use cloudstate_protocol::cloudstate::SideEffect;
 use futures_util::future::poll_fn;
+use tokio::time::Instant;
 
 use crate::{
     call::{CallError, Outcome},
     entity::{Lost, Respond},
     store::{Commit, StoreError},
+    trace::Trace,
 };
 
 /// Something for somebody.
@@ -39,8 +41,7 @@ pub(super) enum Parcel {
 /// busy entity writes once per sync and not once per change.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
-    /// Each with the number of the last change that it may show.
-    parcels: VecDeque<(u64, Parcel)>,
+    parcels: VecDeque<Waiting>,
     /// Changes so far.
     changes: u64,
     durable: u64,
@@ -48,9 +49,38 @@ pub(super) struct Outbox {
     writing: Option<(u64, Commit)>,
 }
 
+/// A parcel that may have to wait.
+#[derive(Debug)]
+struct Waiting {
+    /// The number of the last change that it may show.
+    change: u64,
+    parcel: Parcel,
+    /// The trace that it belongs to, if it is recorded, and since when it waits for the store.
+    traced: Option<(Trace, Instant)>,
+}
+
 impl Outbox {
     pub(super) fn push(&mut self, parcel: Parcel) {
-        self.parcels.push_back((self.changes, parcel));
+        self.parcels.push_back(Waiting {
+            change: self.changes,
+            parcel,
+            traced: None,
+        });
+    }
+
+    /// Pushes an answer to a call of this trace. What it waits for the store is a span of it.
+    pub(super) fn push_reply(
+        &mut self,
+        respond: Respond,
+        result: Result<Outcome, CallError>,
+        trace: Trace,
+    ) {
+        let waits = trace.is_recorded() && self.changes > self.durable;
+        self.parcels.push_back(Waiting {
+            change: self.changes,
+            parcel: Parcel::Reply { respond, result },
+            traced: waits.then(|| (trace, Instant::now())),
+        });
     }
 
     pub(super) fn len(&self) -> usize {
@@ -99,16 +129,19 @@ impl Outbox {
     /// The next parcel that may leave.
     pub(super) fn next_ready(&mut self) -> Option<Parcel> {
         let durable = self.durable;
-        let (_, parcel) = self
+        let Waiting { parcel, traced, .. } = self
             .parcels
-            .pop_front_if(|(change, _)| *change <= durable)?;
+            .pop_front_if(|waiting| waiting.change <= durable)?;
+        if let Some((trace, since)) = traced {
+            trace.record("store", since);
+        }
         Some(parcel)
     }
 
     /// Answers everybody who waits for a reply with this error. The changes are lost.
     pub(super) fn fail(&mut self, error: &CallError) {
-        for (_, parcel) in self.parcels.drain(..) {
-            if let Parcel::Reply { respond, .. } = parcel {
+        for waiting in self.parcels.drain(..) {
+            if let Parcel::Reply { respond, .. } = waiting.parcel {
                 respond.send(Err(error.clone()));
             }
         }

@@ -10,6 +10,7 @@ use cloudstate_protocol::cloudstate::{Command, Failure, client_action::Action};
 use futures_util::{SinkExt, StreamExt};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tonic::Code;
+use tracing::span::EnteredSpan;
 
 use super::{DurableHost, End, Heard, Kind, Loaded, Reply, ending::Ending, unanswered::Unanswered};
 use crate::{
@@ -187,6 +188,7 @@ impl<'a, K: Kind> Activation<'a, K> {
                 )),
             },
             Some(Err(error)) => {
+                let _logged = self.traced();
                 tracing::error!(entity = %self.entity.key(), %error, "the stream to the user function broke");
                 let answer = if error.is_unreachable() {
                     error.into()
@@ -196,6 +198,7 @@ impl<'a, K: Kind> Activation<'a, K> {
                 Some(Ending::GivenUp(answer))
             }
             None => {
+                let _logged = self.traced();
                 tracing::error!(entity = %self.entity.key(), "the user function ended the stream");
                 let answer = CallError::new(Code::Unknown, K::TERMINATION);
                 Some(Ending::GivenUp(answer))
@@ -268,6 +271,7 @@ impl<'a, K: Kind> Activation<'a, K> {
             }
             return Ending::SnapshotRefused;
         }
+        let _logged = self.traced();
         tracing::error!(
             entity = %self.entity.key(), command = failure.command_id, description = %failure.description,
             "the user function failed"
@@ -275,8 +279,14 @@ impl<'a, K: Kind> Activation<'a, K> {
         Ending::GivenUp(CallError::new(Code::Unknown, K::FAILURE))
     }
 
+    /// Has what is logged say which trace the running command belongs to.
+    pub(super) fn traced(&self) -> Option<EnteredSpan> {
+        self.running.as_ref()?.envelope.call.trace.entered()
+    }
+
     fn timed_out(&self) -> Ending {
         let limit = self.host.limits.command_timeout;
+        let _logged = self.traced();
         tracing::error!(entity = %self.entity.key(), ?limit, "the user function took too long over a command");
         let text =
             format!("the entity did not answer within {limit:?} (CLOUDSTATE_COMMAND_TIMEOUT)");

@@ -38,7 +38,10 @@ impl<K: Kind> Activation<'_, K> {
             Ending::Defect(what) => {
                 let report = format!("entity {}: {what}", self.entity.key());
                 let host = self.host;
-                host.live.report(&host.user_function, report);
+                {
+                    let _logged = self.traced();
+                    host.live.report(&host.user_function, report);
+                }
                 self.give_up(CallError::new(Code::Unknown, K::FAILURE))
                     .await
             }

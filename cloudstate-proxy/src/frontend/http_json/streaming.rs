@@ -21,6 +21,7 @@ use crate::{
     call::{Answer, Call, CallError},
     frontend::{Frontend, InProgress},
     router::Answers,
+    trace::Trace,
     transcoding::Renderer,
 };
 
@@ -46,6 +47,7 @@ struct Responding {
     frontend: Arc<Frontend>,
     /// Counts the request until its last message has been handed over.
     in_progress: Option<InProgress>,
+    trace: Trace,
 }
 
 /// Answers a call of a method that streams out.
@@ -61,6 +63,7 @@ pub(super) async fn answer(
 ) -> Result<Response<Body>, HttpError> {
     let framing = Framing::of(&renderer, headers);
     let mut responding = Responding {
+        trace: call.trace.clone(),
         answers: frontend.router.answers(call),
         renderer,
         framing,
@@ -79,7 +82,7 @@ pub(super) async fn answer(
         }
     };
     if let Some(answer) = outcome.transpose()?.flatten() {
-        let rendered = render(&responding.renderer, &answer.payload)?;
+        let rendered = render(&responding.renderer, &answer.payload, &responding.trace)?;
         if framing == Framing::Raw {
             content_type = rendered.content_type;
         }
@@ -133,7 +136,7 @@ impl Responding {
             },
         };
         let piece = |answer: Answer| {
-            let rendered = render(&self.renderer, &answer.payload)?;
+            let rendered = render(&self.renderer, &answer.payload, &self.trace)?;
             Ok(self.framing.message(rendered.body))
         };
         Some(answer.and_then(|answer| answer.map(piece).transpose()))
