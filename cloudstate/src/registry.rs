@@ -1,24 +1,19 @@
 //! What a program serves: the entities it registers, checked before anything runs.
 
-use std::{
-    any::{TypeId, type_name},
-    collections::BTreeMap,
-    env, fmt,
-    panic::Location,
-    sync::Arc,
-    time::Duration,
-};
+mod entity_type;
 
-use cloudstate_protocol::version;
+use std::{collections::BTreeMap, env, panic::Location};
 
 use crate::{
-    Create, Entity, EntityId, Handlers, Result, Service,
+    Create, EntityId, Handlers, Result,
     action::{CallHandlers, LiveAction},
     crdt_entity, error, event_sourced,
-    kind::{Hosts, Kind},
+    kind::Hosts,
     user_function::UserFunction,
     value_entity,
 };
+
+pub(crate) use entity_type::{EntityType, Factory, Hosted};
 
 /// An annotated entity or action, as `inventory` collects it.
 #[derive(Clone, Copy, Debug)]
@@ -174,11 +169,11 @@ impl Cloudstate {
     }
 
     pub(crate) fn services(&self) -> Vec<&'static str> {
-        self.entities.iter().map(|entity| entity.service).collect()
+        self.entities.iter().map(EntityType::service).collect()
     }
 
     fn add(&mut self, entity: EntityType) {
-        let present = |other: &&mut EntityType| other.rust_type == entity.rust_type;
+        let present = |other: &&mut EntityType| other.is_same_type(&entity);
         match self.entities.iter_mut().find(present) {
             Some(present) => *present = entity,
             None => self.entities.push(entity),
@@ -199,12 +194,12 @@ impl Registry {
         }
         for (index, entity) in entities.iter().enumerate() {
             for earlier in &entities[..index] {
-                if earlier.service == entity.service {
+                if earlier.service() == entity.service() {
                     return Err(shared_service(earlier, entity).into());
                 }
                 if earlier.stores()
                     && entity.stores()
-                    && earlier.persistence_id == entity.persistence_id
+                    && earlier.persistence_id() == entity.persistence_id()
                 {
                     return Err(shared_persistence_id(earlier, entity).into());
                 }
@@ -212,7 +207,7 @@ impl Registry {
         }
         let by_service = entities
             .into_iter()
-            .map(|entity| (entity.service, entity))
+            .map(|entity| (entity.service(), entity))
             .collect();
         Ok(Self { by_service })
     }
@@ -222,11 +217,7 @@ impl Registry {
         &self,
         service: &str,
     ) -> Option<Hosted<'_, dyn event_sourced::LiveEntity>> {
-        let entity = self.by_service.get(service)?;
-        match &entity.factory.0 {
-            ByKind::EventSourced(create) => Some(entity.hosted(create)),
-            ByKind::Value(_) | ByKind::Crdt(_) | ByKind::Action(_) => None,
-        }
+        self.by_service.get(service)?.event_sourced()
     }
 
     /// The value entity type behind a service.
@@ -234,11 +225,7 @@ impl Registry {
         &self,
         service: &str,
     ) -> Option<Hosted<'_, dyn value_entity::LiveEntity>> {
-        let entity = self.by_service.get(service)?;
-        match &entity.factory.0 {
-            ByKind::Value(create) => Some(entity.hosted(create)),
-            ByKind::EventSourced(_) | ByKind::Crdt(_) | ByKind::Action(_) => None,
-        }
+        self.by_service.get(service)?.value_entity()
     }
 
     /// The CRDT entity type behind a service.
@@ -246,19 +233,12 @@ impl Registry {
         &self,
         service: &str,
     ) -> Option<Hosted<'_, dyn crdt_entity::LiveEntity>> {
-        let entity = self.by_service.get(service)?;
-        match &entity.factory.0 {
-            ByKind::Crdt(create) => Some(entity.hosted(create)),
-            ByKind::EventSourced(_) | ByKind::Value(_) | ByKind::Action(_) => None,
-        }
+        self.by_service.get(service)?.crdt_entity()
     }
 
     /// The action behind a service.
     pub(crate) fn action(&self, service: &str) -> Option<&LiveAction> {
-        match &self.by_service.get(service)?.factory.0 {
-            ByKind::Action(action) => Some(action),
-            ByKind::EventSourced(_) | ByKind::Value(_) | ByKind::Crdt(_) => None,
-        }
+        self.by_service.get(service)?.live_action()
     }
 
     /// Every entity type, by service name.
@@ -267,167 +247,23 @@ impl Registry {
     }
 }
 
-/// An entity type, as values.
-#[derive(Clone)]
-pub(crate) struct EntityType {
-    rust_type: TypeId,
-    type_name: &'static str,
-    /// Where it is registered, `file:line`.
-    source: String,
-    service: &'static str,
-    descriptor_set: &'static [u8],
-    persistence_id: &'static str,
-    passivate_after: Option<Duration>,
-    /// The protocol's name of its kind.
-    entity_type: &'static str,
-    factory: Factory,
-}
-
-/// What makes live entities of a type.
-#[derive(Clone)]
-pub struct Factory(ByKind);
-
-#[derive(Clone)]
-enum ByKind {
-    EventSourced(Creator<dyn event_sourced::LiveEntity>),
-    Value(Creator<dyn value_entity::LiveEntity>),
-    Crdt(Creator<dyn crdt_entity::LiveEntity>),
-    Action(LiveAction),
-}
-
-impl Factory {
-    pub(crate) fn event_sourced(create: Creator<dyn event_sourced::LiveEntity>) -> Self {
-        Self(ByKind::EventSourced(create))
-    }
-
-    pub(crate) fn value_entity(create: Creator<dyn value_entity::LiveEntity>) -> Self {
-        Self(ByKind::Value(create))
-    }
-
-    pub(crate) fn crdt_entity(create: Creator<dyn crdt_entity::LiveEntity>) -> Self {
-        Self(ByKind::Crdt(create))
-    }
-}
-
-impl fmt::Debug for Factory {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Factory").finish_non_exhaustive()
-    }
-}
-
-pub(crate) type Creator<T> = Arc<dyn Fn(EntityId) -> Box<T> + Send + Sync>;
-
-/// An entity type of one kind, as its state machine sees it.
-pub(crate) struct Hosted<'a, T: ?Sized> {
-    pub(crate) type_name: &'static str,
-    /// Makes a live entity of which nothing is stored.
-    pub(crate) create: &'a (dyn Fn(EntityId) -> Box<T> + Send + Sync),
-}
-
-impl EntityType {
-    fn new<E: Handlers>(
-        source: String,
-        create: impl Fn(&EntityId) -> E + Send + Sync + 'static,
-    ) -> Self
-    where
-        E::Kind: Hosts<E>,
-    {
-        Self {
-            rust_type: TypeId::of::<E>(),
-            type_name: type_name::<E>(),
-            source,
-            service: <E::Service as Service>::NAME,
-            descriptor_set: <E::Service as Service>::DESCRIPTOR_SET,
-            persistence_id: <E as Entity>::PERSISTENCE_ID,
-            passivate_after: <E as Entity>::PASSIVATE_AFTER,
-            entity_type: <E::Kind as Kind>::ENTITY_TYPE,
-            factory: <E::Kind as Hosts<E>>::factory(Arc::new(create)),
-        }
-    }
-
-    fn action<A: CallHandlers>(source: String, action: A) -> Self {
-        let service = <A::Service as Service>::NAME;
-        Self {
-            rust_type: TypeId::of::<A>(),
-            type_name: type_name::<A>(),
-            source,
-            service,
-            descriptor_set: <A::Service as Service>::DESCRIPTOR_SET,
-            persistence_id: service.rsplit('.').next().unwrap_or(service),
-            passivate_after: None,
-            entity_type: version::ACTION,
-            factory: Factory(ByKind::Action(LiveAction::new(action))),
-        }
-    }
-
-    /// Whether anything is stored under its persistence id.
-    fn stores(&self) -> bool {
-        !matches!(self.factory.0, ByKind::Action(_))
-    }
-
-    fn hosted<'a, T: ?Sized>(&'a self, create: &'a Creator<T>) -> Hosted<'a, T> {
-        Hosted {
-            type_name: self.type_name,
-            create: &**create,
-        }
-    }
-
-    pub(crate) fn type_name(&self) -> &'static str {
-        self.type_name
-    }
-
-    pub(crate) fn source(&self) -> &str {
-        &self.source
-    }
-
-    pub(crate) fn service(&self) -> &'static str {
-        self.service
-    }
-
-    pub(crate) fn descriptor_set(&self) -> &'static [u8] {
-        self.descriptor_set
-    }
-
-    pub(crate) fn persistence_id(&self) -> &'static str {
-        self.persistence_id
-    }
-
-    pub(crate) fn entity_type(&self) -> &'static str {
-        self.entity_type
-    }
-
-    pub(crate) fn passivate_after(&self) -> Option<Duration> {
-        self.passivate_after
-    }
-}
-
-impl fmt::Debug for EntityType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EntityType")
-            .field("type_name", &self.type_name)
-            .field("service", &self.service)
-            .field("persistence_id", &self.persistence_id)
-            .finish_non_exhaustive()
-    }
-}
-
 fn shared_service(first: &EntityType, second: &EntityType) -> error::Kind {
     error::Kind::SharedService {
-        service: first.service,
-        first: first.type_name,
-        first_source: first.source.clone(),
-        second: second.type_name,
-        second_source: second.source.clone(),
+        service: first.service(),
+        first: first.type_name(),
+        first_source: first.source().into(),
+        second: second.type_name(),
+        second_source: second.source().into(),
     }
 }
 
 fn shared_persistence_id(first: &EntityType, second: &EntityType) -> error::Kind {
     error::Kind::SharedPersistenceId {
-        persistence_id: first.persistence_id,
-        first: first.type_name,
-        first_source: first.source.clone(),
-        second: second.type_name,
-        second_source: second.source.clone(),
+        persistence_id: first.persistence_id(),
+        first: first.type_name(),
+        first_source: first.source().into(),
+        second: second.type_name(),
+        second_source: second.source().into(),
     }
 }
 

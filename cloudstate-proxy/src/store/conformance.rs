@@ -17,6 +17,7 @@
     reason = "these are tests: a failure is to panic where it happens"
 )]
 
+pub mod snapshots;
 pub mod together;
 pub mod values;
 
@@ -50,11 +51,11 @@ pub async fn check(fresh: impl Fn() -> Subject) {
     conflicts(&*(fresh().reopen)()).await;
     pages(&*(fresh().reopen)()).await;
     global_order(&*(fresh().reopen)()).await;
-    snapshots(&*(fresh().reopen)()).await;
+    snapshots::newest(&*(fresh().reopen)()).await;
     concurrent_writers(&(fresh().reopen)()).await;
     pipelined_appends(&*(fresh().reopen)()).await;
     payloads(&*(fresh().reopen)()).await;
-    snapshot_equals_replay(&*(fresh().reopen)()).await;
+    snapshots::equal_replay(&*(fresh().reopen)()).await;
     values::revisions(&*(fresh().reopen)()).await;
     values::conflicts(&*(fresh().reopen)()).await;
     values::beside_events(&*(fresh().reopen)()).await;
@@ -180,36 +181,6 @@ pub async fn global_order(store: &dyn Store) {
     );
 }
 
-/// The newest snapshot wins, belongs to the last event of its append, and is stored only with events.
-pub async fn snapshots(store: &dyn Store) {
-    let entity = entity("snapshot");
-    let with = |after, events: &[&str], snapshot: &str| Append {
-        snapshot: Some(payload(snapshot)),
-        ..append(&entity, after, events)
-    };
-    store.append(with(0, &["a", "b"], "ab")).await.unwrap();
-    store.append(append(&entity, 2, &["c"])).await.unwrap();
-    let found = store.latest_snapshot(&entity).await.unwrap().unwrap();
-    assert_eq!((found.sequence, found.payload), (2, payload("ab")));
-    store.append(with(3, &["d"], "abcd")).await.unwrap();
-    let found = store.latest_snapshot(&entity).await.unwrap().unwrap();
-    assert_eq!((found.sequence, found.payload), (4, payload("abcd")));
-    store.append(with(4, &[], "ignored")).await.unwrap();
-    assert_eq!(
-        store
-            .latest_snapshot(&entity)
-            .await
-            .unwrap()
-            .unwrap()
-            .payload,
-        payload("abcd")
-    );
-    assert_eq!(
-        store.latest_snapshot(&self::entity("none")).await.unwrap(),
-        None
-    );
-}
-
 /// Of writers who have seen the same, one succeeds; writers of different entities do not meet.
 pub async fn concurrent_writers(store: &Arc<dyn Store>) {
     let shared = entity("contended");
@@ -311,43 +282,6 @@ pub async fn payloads(store: &dyn Store) {
     assert_eq!(entry.entity, key);
 }
 
-/// The state from the snapshot and the events after it is the state from all events.
-pub async fn snapshot_equals_replay(store: &dyn Store) {
-    let mut random = Random(0x5eed);
-    for number in 0..40 {
-        let entity = entity(&format!("replay-{number}"));
-        let mut state = String::new();
-        let mut sequence = 0;
-        for _ in 0..random.below(12) {
-            let texts: Vec<String> = (0..random.below(5))
-                .map(|_| random.below(100).to_string())
-                .collect();
-            let events: Vec<&str> = texts.iter().map(String::as_str).collect();
-            state.extend(events.iter().copied());
-            let snapshot = (random.below(3) == 0 && !events.is_empty()).then(|| payload(&state));
-            let append = Append {
-                snapshot,
-                ..append(&entity, sequence, &events)
-            };
-            sequence = store.append(append).await.unwrap();
-        }
-        let snapshot = store.latest_snapshot(&entity).await.unwrap();
-        let (start, after) = snapshot.map_or_else(Default::default, |snapshot| {
-            (
-                String::from_utf8(snapshot.payload.value.to_vec()).unwrap(),
-                snapshot.sequence,
-            )
-        });
-        let page = random.below(7) as usize + 1;
-        let from_snapshot = start + &replay(store, &entity, after, page).await.concat();
-        assert_eq!(
-            from_snapshot,
-            replay(store, &entity, 0, page).await.concat()
-        );
-        assert_eq!(from_snapshot, state);
-    }
-}
-
 /// What was queued before closing is stored; what comes after is refused; a durable store keeps everything.
 pub async fn closing(subject: Subject) {
     let entity = entity("closing");
@@ -440,18 +374,5 @@ async fn replay(
             assert_eq!(event.sequence, after);
             texts.push(String::from_utf8(event.payload.value.to_vec()).unwrap());
         }
-    }
-}
-
-/// The same history every time.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        // Xorshift, which is random enough to vary lengths.
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
     }
 }
