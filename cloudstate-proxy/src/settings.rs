@@ -1,6 +1,7 @@
 //! Every setting of the proxy: a flag, an environment variable and a default for each.
 
 mod http_tls;
+mod operator_port;
 mod origins;
 mod traces;
 mod user_function_tls;
@@ -15,6 +16,7 @@ use cloudstate_transport::{Listening, Plaintext};
 use crate::store::StoreLocation;
 
 pub use http_tls::HttpTls;
+pub use operator_port::OperatorPort;
 pub use origins::Origins;
 pub use traces::{Collector, Ratio, Traces};
 pub use user_function_tls::UserFunctionTls;
@@ -115,6 +117,18 @@ pub struct Settings {
         help_heading = "Limits"
     )]
     pub head_timeout: Duration,
+
+    /// How long a connection may go without a new request before its client is asked to make another; what is in progress
+    /// over it goes on.
+    #[arg(
+        long,
+        env = "CLOUDSTATE_IDLE_TIMEOUT",
+        value_name = "DURATION",
+        default_value = "1h",
+        value_parser = value::duration,
+        help_heading = "Limits"
+    )]
+    pub idle_timeout: Duration,
 
     /// How long the message of a request may take to arrive; streams may take as long as they like.
     #[arg(
@@ -263,28 +277,6 @@ impl Default for Settings {
         match settings {
             Ok(settings) => settings,
             Err(error) => unreachable!("every setting has a default: {error}"),
-        }
-    }
-}
-
-/// Where operators are served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OperatorPort {
-    /// Nowhere.
-    Off,
-    /// On this port; 0 is any that is free.
-    Port(u16),
-}
-
-impl FromStr for OperatorPort {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "off" => Ok(Self::Off),
-            _ => value::port(text)
-                .map(Self::Port)
-                .map_err(|_| "write a number from 0 to 65535, or off"),
         }
     }
 }

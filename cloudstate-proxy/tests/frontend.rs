@@ -1,6 +1,8 @@
 //! The port, and clients that are no library's: what one of them does to its connection.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "faults/eventually.rs"]
+mod eventually;
 #[path = "proto/pool.rs"]
 mod pool;
 #[path = "routing/scripted.rs"]
@@ -19,6 +21,7 @@ use tokio::{
     net::TcpStream,
 };
 
+use eventually::eventually;
 use scripted::{Say, Scripted, message, reply};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -27,7 +30,9 @@ const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
+const PING: u8 = 6;
 const GOAWAY: u8 = 7;
+const ACK: u8 = 1;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 const CANCEL: [u8; 4] = [0, 0, 0, 8];
@@ -47,7 +52,7 @@ async fn proxy_with(flags: &[&str]) -> Proxy {
         "test",
         "--http-host=127.0.0.1",
         "--http-port=0",
-        "--metrics-port=off",
+        "--metrics-port=0",
         "--store=memory",
     ];
     let (user_function, _) = Scripted::new(60_000, |message| match message {
@@ -100,6 +105,99 @@ async fn clients_that_say_nothing_do_not_hold_up_the_end() {
         .expect("an hour is for requests in progress")
         .unwrap();
     drop((silent, deaf));
+}
+
+#[tokio::test]
+async fn who_answers_pings_and_asks_for_nothing_is_asked_to_go_away() {
+    let proxy = proxy_with(&["--idle-timeout=200ms"]).await;
+    let mut connection = TcpStream::connect(proxy.address()).await.unwrap();
+    let begun = [PREFACE, &frame(SETTINGS, 0, 0, &[]), &open(1)].concat();
+    connection.write_all(&begun).await.unwrap();
+    loop {
+        let (kind, _, payload) = read(&mut connection).await;
+        match kind {
+            PING => {
+                let pong = frame(PING, ACK, 0, &payload);
+                connection.write_all(&pong).await.unwrap();
+            }
+            GOAWAY => {
+                // Asked, not thrown out: no error.
+                assert_eq!(payload[4..8], [0; 4]);
+                break;
+            }
+            _ => {}
+        }
+    }
+    // What is in progress is finished first.
+    let request = [message(1, "id"), message(2, "text")].concat();
+    let request = frame(DATA, END_STREAM, 1, &prefixed(&request));
+    connection.write_all(&request).await.unwrap();
+    let expected = prefixed(&message(1, "done"));
+    loop {
+        let (kind, stream, payload) = read(&mut connection).await;
+        if kind == PING && payload.len() == 8 {
+            let pong = frame(PING, ACK, 0, &payload);
+            connection.write_all(&pong).await.unwrap();
+        }
+        if (kind, stream) == (DATA, 1) {
+            assert_eq!(payload, expected);
+            break;
+        }
+    }
+    let mut rest = Vec::new();
+    let ended = connection.read_to_end(&mut rest);
+    tokio::time::timeout(Duration::from_secs(60), ended)
+        .await
+        .expect("the proxy ends it")
+        .unwrap();
+    proxy.stop().await.unwrap();
+}
+
+/// How many calls or connections a limit has turned away.
+async fn rejected(proxy: &Proxy, limit: &str) -> String {
+    let operators = proxy.metrics_address().unwrap();
+    let mut connection = TcpStream::connect(operators).await.unwrap();
+    let request = "GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    connection.write_all(request.as_bytes()).await.unwrap();
+    let mut metrics = String::new();
+    connection.read_to_string(&mut metrics).await.unwrap();
+    let name = format!("cloudstate_rejected_calls_total{{limit=\"{limit}\"}} ");
+    let mut values = metrics.lines().filter_map(|line| line.strip_prefix(&name));
+    values.next().expect(limit).to_owned()
+}
+
+#[tokio::test]
+async fn what_limits_turn_away_is_counted() {
+    let limits = [
+        "--max-message-size=100",
+        "--request-timeout=200ms",
+        "--head-timeout=200ms",
+    ];
+    let proxy = proxy_with(&limits).await;
+    let begun = [PREFACE, &frame(SETTINGS, 0, 0, &[]), &open(1)].concat();
+    let large = prefixed(&message(2, &"x".repeat(101)));
+    let json = "POST /test.counter.Counter/Add HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+                content-type: application/json\r\ncontent-length: 200\r\n\r\n";
+    let (size, time) = ("CLOUDSTATE_MAX_MESSAGE_SIZE", "CLOUDSTATE_REQUEST_TIMEOUT");
+    let head = "CLOUDSTATE_HEAD_TIMEOUT";
+    let large_json = [json, &" ".repeat(200)].concat();
+    let large_grpc = [&begun[..], &frame(DATA, END_STREAM, 1, &large)].concat();
+    for (request, limit, expected) in [
+        (&large_grpc[..], size, "1"),
+        (large_json.as_bytes(), size, "2"),
+        (&begun, time, "1"),
+        (json.as_bytes(), time, "2"),
+        (b"P", head, "1"),
+    ] {
+        let mut connection = TcpStream::connect(proxy.address()).await.unwrap();
+        connection.write_all(request).await.unwrap();
+        let counted = eventually("it is counted", async || {
+            let rejected = rejected(&proxy, limit).await;
+            (rejected != (expected.parse::<u32>().unwrap() - 1).to_string()).then_some(rejected)
+        });
+        assert_eq!(counted.await, expected, "{limit}");
+    }
+    proxy.stop().await.unwrap();
 }
 
 /// The head of a gRPC call of `Counter/Add`.

@@ -70,6 +70,11 @@ const BAD: &[(&str, &str, &[&str])] = &[
         &["30", "0s", "soon"],
     ),
     (
+        "CLOUDSTATE_IDLE_TIMEOUT",
+        "--idle-timeout",
+        &["3600", "0s", "never"],
+    ),
+    (
         "CLOUDSTATE_REQUEST_TIMEOUT",
         "--request-timeout",
         &["60", "0s", "soon"],

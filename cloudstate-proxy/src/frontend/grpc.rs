@@ -178,7 +178,14 @@ impl GrpcCall {
             self.frontend.max_message_size,
             self.frontend.request_timeout,
         );
-        let payload = request::only_message(&mut messages, &self.method, limit, patience).await?;
+        let payload = request::only_message(
+            &mut messages,
+            &self.method,
+            limit,
+            patience,
+            self.frontend.router.metrics(),
+        )
+        .await?;
         let metadata = self.metadata(headers);
         let mut call = Call::new(Arc::clone(&self.method), payload, metadata);
         call.trace = self.trace();
@@ -197,7 +204,12 @@ impl GrpcCall {
         let metadata = self.metadata(headers);
         let (router, method) = (&self.frontend.router, Arc::clone(&self.method));
         let (answers, refused) = if method.shape.streams_in() {
-            let (messages, refused) = request::all_messages(messages, Arc::clone(&method), limit);
+            let (messages, refused) = request::all_messages(
+                messages,
+                Arc::clone(&method),
+                limit,
+                router.metrics().clone(),
+            );
             let answers = router.answers_to_stream(StreamedCall {
                 method,
                 messages,
@@ -207,7 +219,8 @@ impl GrpcCall {
             (answers, Some(refused))
         } else {
             let patience = self.frontend.request_timeout;
-            let message = request::only_message(&mut messages, &method, limit, patience);
+            let message =
+                request::only_message(&mut messages, &method, limit, patience, router.metrics());
             let payload = within(deadline, message).await??;
             let mut call = Call::new(method, payload, metadata);
             call.trace = self.trace();

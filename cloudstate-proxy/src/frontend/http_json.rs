@@ -68,7 +68,12 @@ async fn answer_whole(
             if let Some(InProgress { meter, .. }) = &mut in_progress {
                 meter.answered(answer.as_ref().map_or_else(HttpError::code, |_| Code::Ok));
             }
-            answer.unwrap_or_else(|error| error.into_response(parts.version))
+            answer.unwrap_or_else(|error| {
+                if let Some(limit) = error.limit() {
+                    frontend.router.metrics().rejected(limit);
+                }
+                error.into_response(parts.version)
+            })
         }
         // A service's own paths come first.
         Routed::WrongVerb { .. } | Routed::NotFound

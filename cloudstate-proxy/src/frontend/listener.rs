@@ -1,5 +1,6 @@
 //! The port: accepts connections, serves both HTTP versions on each, and drains them when asked to stop.
 
+mod idle;
 mod opening;
 
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
@@ -8,7 +9,7 @@ use cloudstate_transport::Acceptor;
 use hyper::service::service_fn;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown},
+    server::conn::auto,
 };
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -16,10 +17,11 @@ use tokio::{
     task::JoinHandle,
     time::timeout,
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::Entrance;
-use crate::settings::Settings;
+use crate::{metrics::Limit, settings::Settings};
+use idle::Idle;
 use opening::Opening;
 
 /// Bytes that one HTTP/2 stream may be ahead of whoever reads it. A connection has room for all its streams to be ahead:
@@ -49,6 +51,7 @@ pub(crate) struct Listener {
 #[derive(Clone, Copy, Debug)]
 struct Limits {
     head_timeout: Duration,
+    idle_timeout: Duration,
     /// Streams that are open at a time over HTTP/2.
     streams: u32,
 }
@@ -58,6 +61,7 @@ impl Limits {
         let streams = settings.max_streams_per_connection.get();
         Self {
             head_timeout: settings.head_timeout,
+            idle_timeout: settings.idle_timeout,
             streams: u32::try_from(streams).unwrap_or(u32::MAX),
         }
     }
@@ -75,7 +79,8 @@ pub(crate) struct Serving {
     address: SocketAddr,
     scheme: &'static str,
     stop: CancellationToken,
-    task: JoinHandle<GracefulShutdown>,
+    /// Gives the connections when it accepts none any more.
+    task: JoinHandle<TaskTracker>,
     entrance: Arc<Entrance>,
 }
 
@@ -136,7 +141,8 @@ impl Serving {
         let Ok(connections) = self.task.await else {
             return;
         };
-        let mut closed = pin!(connections.shutdown());
+        connections.close();
+        let mut closed = pin!(connections.wait());
         let frontend = self.entrance.frontend();
         tokio::select! {
             () = &mut closed => return,
@@ -156,13 +162,15 @@ async fn accept(
     places: Arc<Semaphore>,
     limits: Limits,
     stop: CancellationToken,
-) -> GracefulShutdown {
-    let connections = GracefulShutdown::new();
+) -> TaskTracker {
+    let connections = TaskTracker::new();
+    let mut idle = Idle::new(limits.idle_timeout);
     let protocol = Arc::new(protocol(limits));
     loop {
         let accepted = tokio::select! {
             accepted = next(&socket, &places) => accepted,
             () = stop.cancelled() => return connections,
+            never = idle.run() => match never {},
         };
         let (stream, place) = match accepted {
             Ok(accepted) => accepted,
@@ -172,15 +180,15 @@ async fn accept(
                 continue;
             }
         };
-        let (acceptor, stop) = (acceptor.clone(), stop.clone());
+        let (acceptor, leave) = (acceptor.clone(), stop.child_token());
+        let requests = idle.watch(leave.clone());
         let protocol = Arc::clone(&protocol);
         let entrance = Arc::clone(&entrance);
-        let watcher = connections.watcher();
-        tokio::spawn(async move {
+        connections.spawn(async move {
             // A handshake takes as long as its client likes: it is nobody else's business, and not worth waiting for.
             let stream = tokio::select! {
                 accepted = acceptor.accept(stream) => accepted,
-                () = stop.cancelled() => return,
+                () = leave.cancelled() => return,
             };
             let stream = match stream {
                 Ok(stream) => stream,
@@ -189,11 +197,25 @@ async fn accept(
                     return;
                 }
             };
+            let metrics = entrance.frontend().router.metrics().clone();
             // In a box: on its way into a task of its own a request would be copied whole several times, 3 KB each.
-            let service = service_fn(move |request| Box::pin(entrance.frontend().answer(request)));
+            let service = service_fn(move |request| {
+                requests.count();
+                Box::pin(entrance.frontend().answer(request))
+            });
             let stream = TokioIo::new(Opening::new(stream, limits.head_timeout));
-            let connection = protocol.serve_connection(stream, service);
-            if let Err(error) = watcher.watch(connection.into_owned()).await {
+            let mut connection = pin!(protocol.serve_connection(stream, service));
+            let ended = tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = leave.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = ended {
+                if opening::is_too_late(&*error) {
+                    metrics.rejected(Limit::HeadTimeout);
+                }
                 tracing::debug!(%error, "a connection ended badly");
             }
             drop(place);

@@ -203,7 +203,10 @@ impl<'a> Activation<'a> {
                 command,
                 outcome,
                 last,
-            } => return self.listeners.deliver(command, outcome, last),
+            } => {
+                let meters = &self.host.live.meters;
+                return self.listeners.deliver(command, outcome, last, meters);
+            }
             Parcel::Effects { lost, effects } => lost.carry_out(effects),
         }
         None

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     call::{CallError, Outcome},
+    metrics::Limit,
     store::EntityKey,
     user_function::UserFunctionError,
 };
@@ -199,9 +200,12 @@ impl Activation<'_> {
             Some(StateAction::Update(delta)) => {
                 self.replica.update(delta).map_err(|refused| match refused {
                     Refused::Defect(error) => Fault::Broken(error.to_string()),
-                    Refused::TooLarge { limit } => Fault::TooLarge(format!(
-                        "the entity would be larger than the {limit} bytes that CLOUDSTATE_MAX_MESSAGE_SIZE allows"
-                    )),
+                    Refused::TooLarge { limit } => {
+                        self.host.live.meters.rejected(Limit::MessageSize);
+                        Fault::TooLarge(format!(
+                            "the entity would be larger than the {limit} bytes that CLOUDSTATE_MAX_MESSAGE_SIZE allows"
+                        ))
+                    }
                 })?;
                 self.outbox.changed();
             }

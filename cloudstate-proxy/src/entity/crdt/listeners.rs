@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     call::{CallError, Outcome, Outcomes},
     entity::Lost,
+    metrics::{EntityMeters, Limit},
 };
 
 /// How many messages may wait for one client. One that lets more come together is cut off: nobody waits for it.
@@ -98,10 +99,17 @@ impl Listeners {
     }
 
     /// Passes a message on. A client that is too slow is cut off; then it is gone.
-    pub(super) fn deliver(&mut self, command: i64, outcome: Outcome, last: bool) -> Option<Gone> {
+    pub(super) fn deliver(
+        &mut self,
+        command: i64,
+        outcome: Outcome,
+        last: bool,
+        meters: &EntityMeters,
+    ) -> Option<Gone> {
         let listener = self.open.get(&command)?;
         let slow = listener.client.capacity() <= 1;
         let message = if slow {
+            meters.rejected(Limit::UnreadMessages);
             Err(CallError::exhausted(format!(
                 "{BUFFER} messages wait for this client, which does not read them"
             )))

@@ -13,7 +13,10 @@ use http::HeaderMap;
 use tokio::sync::oneshot;
 use tonic::{Code, Status, Streaming};
 
-use crate::catalog::Method;
+use crate::{
+    catalog::Method,
+    metrics::{Limit, Metrics},
+};
 
 /// The message of a request that has one; more or less than one is the client's mistake.
 pub(super) async fn only_message(
@@ -21,9 +24,11 @@ pub(super) async fn only_message(
     method: &Method,
     limit: usize,
     within: Duration,
+    metrics: &Metrics,
 ) -> Result<Bytes, Status> {
-    let message = tokio::time::timeout(within, whole_message(messages, method, limit));
+    let message = tokio::time::timeout(within, whole_message(messages, method, limit, metrics));
     message.await.unwrap_or_else(|_| {
+        metrics.rejected(Limit::RequestTimeout);
         Err(Status::deadline_exceeded(format!(
             "the request's message did not arrive within {within:?} (CLOUDSTATE_REQUEST_TIMEOUT)"
         )))
@@ -34,8 +39,9 @@ async fn whole_message(
     messages: &mut Streaming<Bytes>,
     method: &Method,
     limit: usize,
+    metrics: &Metrics,
 ) -> Result<Bytes, Status> {
-    let explain = |status| explain(status, limit);
+    let explain = |status| explain(status, limit, metrics);
     let Some(message) = messages.message().await.map_err(explain)? else {
         return Err(Status::invalid_argument("the request has no message"));
     };
@@ -54,14 +60,15 @@ pub(super) fn all_messages(
     messages: Streaming<Bytes>,
     method: Arc<Method>,
     limit: usize,
+    metrics: Metrics,
 ) -> (BoxStream<'static, Any>, oneshot::Receiver<Status>) {
     let (refuse, refused) = oneshot::channel();
     let messages = stream::unfold((messages, refuse), move |(mut messages, refuse)| {
-        let method = Arc::clone(&method);
+        let (method, metrics) = (Arc::clone(&method), metrics.clone());
         async move {
             let message = match messages.message().await {
                 Ok(message) => message.map(|message| checked(message, &method)).transpose(),
-                Err(status) => Err(explain(status, limit)),
+                Err(status) => Err(explain(status, limit, &metrics)),
             };
             match message {
                 Ok(message) => {
@@ -88,12 +95,15 @@ fn checked(message: Bytes, method: &Method) -> Result<Bytes, Status> {
     }
 }
 
-fn explain(status: Status, limit: usize) -> Status {
+fn explain(status: Status, limit: usize, metrics: &Metrics) -> Status {
     match status.code() {
         // tonic's codes for a message over the limit, as it is and decompressed; gRPC's own libraries know only the latter.
-        Code::OutOfRange | Code::ResourceExhausted => Status::resource_exhausted(format!(
-            "the message is larger than the {limit} bytes that CLOUDSTATE_MAX_MESSAGE_SIZE allows"
-        )),
+        Code::OutOfRange | Code::ResourceExhausted => {
+            metrics.rejected(Limit::MessageSize);
+            Status::resource_exhausted(format!(
+                "the message is larger than the {limit} bytes that CLOUDSTATE_MAX_MESSAGE_SIZE allows"
+            ))
+        }
         _ => status,
     }
 }

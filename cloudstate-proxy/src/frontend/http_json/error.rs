@@ -9,7 +9,10 @@ use http::{
 use tonic::{Code, body::Body};
 
 use super::{respond, text};
-use crate::call::{CallError, code_name};
+use crate::{
+    call::{CallError, code_name},
+    metrics::Limit,
+};
 
 pub(super) enum HttpError {
     Call(CallError),
@@ -26,6 +29,15 @@ impl From<CallError> for HttpError {
 }
 
 impl HttpError {
+    /// The limit that was reached, if it is one of the front-end's own.
+    pub(super) fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::TooLarge { .. } => Some(Limit::MessageSize),
+            Self::TooSlow(_) => Some(Limit::RequestTimeout),
+            Self::Call(_) | Self::UnsupportedType(_) | Self::UnsupportedEncoding(_) => None,
+        }
+    }
+
     /// The status that the same error has over gRPC.
     pub(super) fn code(&self) -> Code {
         match self {

@@ -3,6 +3,7 @@
 //! Each version has its own timeouts behind that point, and none before it.
 
 use std::{
+    error::Error,
     io,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -25,6 +26,12 @@ pub(super) struct Opening<S> {
     begun: usize,
     /// Gone when the version is known.
     deadline: Option<Pin<Box<Sleep>>>,
+}
+
+/// Whether this ended a connection whose client has not said enough.
+pub(super) fn is_too_late(error: &(dyn Error + Send + Sync + 'static)) -> bool {
+    let error = error.downcast_ref::<io::Error>();
+    error.is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
 }
 
 impl<S> Opening<S> {

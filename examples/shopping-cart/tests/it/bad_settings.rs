@@ -60,6 +60,11 @@ const SHARED: &[(&str, &str, &[&str])] = &[
         &["30", "0s", "soon"],
     ),
     (
+        "--idle-timeout",
+        "CLOUDSTATE_IDLE_TIMEOUT",
+        &["3600", "0s", "never"],
+    ),
+    (
         "--request-timeout",
         "CLOUDSTATE_REQUEST_TIMEOUT",
         &["60", "0s", "soon"],
