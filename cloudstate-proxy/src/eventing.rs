@@ -7,6 +7,7 @@
 mod cloud_event;
 mod consumer;
 mod dead_letters;
+mod kept;
 mod letter;
 mod log;
 mod position;

@@ -85,7 +85,10 @@ impl Proxy {
         let entrance = Arc::new(Entrance::new(frontend));
         entrance.serve().await;
         let serving = listener.serve(Arc::clone(&entrance), settings);
-        let dead_letters = Arc::new(DeadLetters::new(Arc::clone(&store)));
+        let dead_letters = Arc::new(DeadLetters::new(
+            Arc::clone(&store),
+            settings.max_dead_letters,
+        ));
         if settings.shows_dead_letters() {
             admin::dead_letters::add(&admin, &dead_letters);
         }

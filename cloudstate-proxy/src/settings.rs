@@ -208,6 +208,17 @@ pub struct Settings {
     )]
     pub eventing_attempts: u32,
 
+    /// Dead letters of one consumer group and source that are kept; for more, the oldest are discarded.
+    #[arg(
+        long,
+        env = "CLOUDSTATE_MAX_DEAD_LETTERS",
+        value_name = "COUNT",
+        default_value = "10000",
+        value_parser = value::count,
+        help_heading = "Subscriptions"
+    )]
+    pub max_dead_letters: NonZeroUsize,
+
     /// Where events and snapshots are kept: `memory`, a directory, or `file:DIRECTORY`; not set, it is
     /// `./data/<service>`.
     #[arg(

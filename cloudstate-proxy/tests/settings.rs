@@ -110,6 +110,11 @@ const BAD: &[(&str, &str, &[&str])] = &[
         &["-1", "forever", ""],
     ),
     (
+        "CLOUDSTATE_MAX_DEAD_LETTERS",
+        "--max-dead-letters",
+        &["0", "many"],
+    ),
+    (
         "CLOUDSTATE_STORE",
         "--store",
         &["postgres://db/carts", "nats://broker", "file:", ""],

@@ -167,13 +167,30 @@ impl Consumer {
         let mut pause = BACKOFF.0;
         loop {
             match self.dead_letters.bury(letter, position).await {
-                Ok(()) => return Ok(()),
+                Ok(discarded) => {
+                    self.tell_of_discarded(discarded);
+                    return Ok(());
+                }
                 Err(error) => {
                     self.complain("a dead letter cannot be stored", &error, pause);
                 }
             }
             self.pause(&mut pause).await?;
         }
+    }
+
+    fn tell_of_discarded(&self, discarded: usize) {
+        if discarded == 0 {
+            return;
+        }
+        self.meters.discarded.inc_by(discarded as u64);
+        let Subscription {
+            service, source, ..
+        } = self.subscription();
+        tracing::warn!(
+            service, %source, discarded,
+            "more dead letters than CLOUDSTATE_MAX_DEAD_LETTERS allows: the oldest have been discarded"
+        );
     }
 
     /// Stores the position. If that fails, messages may come again, and nothing else.

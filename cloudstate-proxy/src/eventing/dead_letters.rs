@@ -1,6 +1,7 @@
 //! What subscriptions have given up on: kept in the store, each as a value, until somebody has it handled or discards it.
 
 use std::{
+    num::NonZeroUsize,
     sync::{Arc, PoisonError, RwLock},
     time::SystemTime,
 };
@@ -9,6 +10,7 @@ use prost::DecodeError;
 use prost_reflect::DescriptorPool;
 
 use super::{
+    kept::Kept,
     letter::{DeadLetter, LetterSource},
     position::Position,
     subscriber::{Failed, Subscriber},
@@ -28,6 +30,8 @@ pub struct DeadLetters {
     persistence_id: Arc<str>,
     /// Those of the catalog that is served.
     subscribers: RwLock<Vec<Arc<Subscriber>>>,
+    /// How many there are. Whoever adds or removes one holds it meanwhile.
+    kept: tokio::sync::Mutex<Kept>,
 }
 
 /// What became of a dead letter that was tried once more.
@@ -75,12 +79,15 @@ pub enum DeadLetterError {
 }
 
 impl DeadLetters {
-    /// Those of a store. Nobody can be asked to handle one yet.
-    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
+    /// Those of a store, so many of each group and source at most. Nobody can be asked to handle one yet.
+    pub(crate) fn new(store: Arc<dyn Store>, limit: NonZeroUsize) -> Self {
+        let persistence_id: Arc<str> = PERSISTENCE_ID.into();
+        let kept = Kept::new(Arc::clone(&store), Arc::clone(&persistence_id), limit);
         Self {
             store,
-            persistence_id: PERSISTENCE_ID.into(),
+            persistence_id,
             subscribers: RwLock::default(),
+            kept: tokio::sync::Mutex::new(kept),
         }
     }
 
@@ -182,23 +189,41 @@ impl DeadLetters {
         Some(current.first()?.descriptors().clone())
     }
 
-    /// Keeps a letter and stores that the subscription has come past its message, together.
+    /// Keeps a letter, discards the oldest of the same group and source where too many are kept, and stores that the
+    /// subscription has come past the letter's message, all together. Says how many were discarded.
     pub(super) async fn bury(
         &self,
         letter: &DeadLetter,
         position: &mut Position,
-    ) -> Result<(), StoreError> {
+    ) -> Result<usize, StoreError> {
+        let mut kept = self.kept.lock().await;
         let entity = self.entity(&letter.id);
         // There is one already if the position was lost after it.
-        let after = self.store.value(&entity).await?.revision;
-        let put = Put {
-            entity,
-            after,
-            value: Some(letter.to_stored()),
-        };
-        let writes = vec![Write::Put(position.put(letter.place)), Write::Put(put)];
+        let found = self.store.value(&entity).await?;
+        let is_new = found.payload.is_none();
+        let surplus = kept.surplus(&letter.id, is_new).await?;
+        let discarded = surplus.len();
+        let mut writes = vec![
+            Write::Put(position.put(letter.place)),
+            Write::Put(Put {
+                entity,
+                after: found.revision,
+                value: Some(letter.to_stored()),
+            }),
+        ];
+        writes.extend(surplus.into_iter().map(|old| {
+            Write::Put(Put {
+                entity: self.entity(&old.entity.entity_id),
+                after: old.revision,
+                value: None,
+            })
+        }));
         let result = self.store.write(writes).await;
-        position.stored(letter.place, result)
+        if result.is_ok() {
+            kept.changed(&letter.id, usize::from(is_new), discarded);
+        }
+        position.stored(letter.place, result)?;
+        Ok(discarded)
     }
 
     fn subscriber(&self, letter: &DeadLetter) -> Result<Arc<Subscriber>, DeadLetterError> {
@@ -243,7 +268,11 @@ impl DeadLetters {
             after: found.revision,
             value: letter.map(DeadLetter::to_stored),
         };
+        let mut kept = self.kept.lock().await;
         self.store.put(put).await?;
+        if letter.is_none() {
+            kept.changed(&found.letter.id, 0, 1);
+        }
         Ok(())
     }
 

@@ -8,6 +8,7 @@ use crate::catalog::{Source, Subscription};
 pub(super) struct SubscriptionFamilies {
     handled: IntCounterVec,
     dead_letters: IntCounterVec,
+    discarded: IntCounterVec,
     retries: IntCounterVec,
     position: IntGaugeVec,
 }
@@ -19,6 +20,8 @@ pub(crate) struct SubscriptionMeters {
     pub(crate) handled: IntCounter,
     /// Messages that were given up on.
     pub(crate) dead_letters: IntCounter,
+    /// Dead letters that had to go for later ones.
+    pub(crate) discarded: IntCounter,
     /// Attempts that failed and are repeated.
     pub(crate) retries: IntCounter,
     /// Of the last event that has been dealt with.
@@ -41,6 +44,10 @@ impl SubscriptionFamilies {
                 "dead_letters_total",
                 "Messages that could not be handled and have become dead letters.",
             ),
+            discarded: make.counter(
+                "discarded_dead_letters_total",
+                "Dead letters that were discarded because there were too many.",
+            ),
             retries: make.counter(
                 "retries_total",
                 "Attempts that failed and are repeated.",
@@ -61,6 +68,7 @@ impl SubscriptionFamilies {
         SubscriptionMeters {
             handled: self.handled.with_label_values(&labels),
             dead_letters: self.dead_letters.with_label_values(&labels),
+            discarded: self.discarded.with_label_values(&labels),
             retries: self.retries.with_label_values(&labels),
             position: self.position.with_label_values(&labels),
         }

@@ -367,9 +367,19 @@ pub(crate) struct Bench {
 impl Bench {
     /// Handlers fail `failing` times over words that make them fail, and may fail `attempts` times over one message.
     pub(crate) async fn new(store: &Path, failing: usize, attempts: u32) -> Self {
+        Self::with_flags(store, failing, attempts, &[]).await
+    }
+
+    /// The same, with these flags on top.
+    pub(crate) async fn with_flags(
+        store: &Path,
+        failing: usize,
+        attempts: u32,
+        flags: &[&str],
+    ) -> Self {
         let store = format!("--store={}", store.display());
         let attempts = format!("--eventing-attempts={attempts}");
-        let flags = [
+        let always = [
             "test",
             "--http-host=127.0.0.1",
             "--http-port=0",
@@ -377,7 +387,7 @@ impl Bench {
             &store,
             &attempts,
         ];
-        let settings = Arguments::parse_from(flags).settings;
+        let settings = Arguments::parse_from(always.iter().chain(flags)).settings;
         let (sender, told) = mpsc::unbounded_channel();
         let failing = Arc::new(AtomicUsize::new(failing));
         let function = Arc::new(Function {

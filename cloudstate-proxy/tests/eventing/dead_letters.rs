@@ -102,6 +102,47 @@ async fn a_dead_letter_is_tried_again_until_it_is_handled_or_discarded() {
 }
 
 #[tokio::test]
+async fn of_too_many_the_oldest_are_discarded() {
+    let directory = tempfile::tempdir().unwrap();
+    let start = async |limit: &str| Bench::with_flags(directory.path(), 1000, 1, &[limit]).await;
+    let places = async |bench: &Bench| -> Vec<u64> {
+        let letters = letters(bench).await;
+        letters.iter().map(|letter| letter.place).collect()
+    };
+    let mut bench = start("--max-dead-letters=2").await;
+    let words = ["refuse1", "refuse2", "refuse3", "one"];
+    bench.emit("a", &words.join(" ")).await;
+    bench.expect("Listener", &words).await;
+    assert_eq!(places(&bench).await, [2, 3]);
+    let metrics = bench.operate("GET /metrics", "").await;
+    let discarded = metrics.lines().find(|line| {
+        line.starts_with("cloudstate_eventing_discarded_dead_letters_total{")
+            && line.contains("event log source")
+    });
+    assert!(discarded.unwrap().ends_with(" 1"), "{discarded:?}");
+
+    // What an operator has discarded makes room.
+    let oldest = letters(&bench).await.remove(0);
+    bench
+        .proxy
+        .dead_letters()
+        .discard(&oldest.id)
+        .await
+        .unwrap();
+    bench.emit("a", "refuse4 two").await;
+    bench.expect("Listener", &["refuse4", "two"]).await;
+    assert_eq!(places(&bench).await, [3, 5]);
+    bench.stop().await;
+
+    // Those of before the start count, and where the limit is lower now, all of them are met.
+    let mut bench = start("--max-dead-letters=1").await;
+    bench.emit("a", "refuse5 three").await;
+    bench.expect("Listener", &["refuse5", "three"]).await;
+    assert_eq!(places(&bench).await, [7]);
+    bench.stop().await;
+}
+
+#[tokio::test]
 async fn a_message_that_no_method_takes_is_kept_at_once() {
     let directory = tempfile::tempdir().unwrap();
     let mut bench = Bench::new(directory.path(), 0, 1000).await;

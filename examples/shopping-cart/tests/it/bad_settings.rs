@@ -137,6 +137,11 @@ const SHARED: &[(&str, &str, &[&str])] = &[
     ),
     ("--dead-letters", "CLOUDSTATE_DEAD_LETTERS", &["perhaps"]),
     (
+        "--max-dead-letters",
+        "CLOUDSTATE_MAX_DEAD_LETTERS",
+        &["0", "many"],
+    ),
+    (
         "--store",
         "CLOUDSTATE_STORE",
         &["postgres://db/carts", "nats://broker", "file:", ""],
