@@ -15,6 +15,7 @@ mod reading;
 mod rejection;
 mod request;
 mod subscription;
+mod times;
 
 use std::{fmt, sync::Arc};
 

@@ -335,7 +335,7 @@ impl Commit {
     /// The same, as a span of this trace from now on.
     pub(crate) fn traced(self, trace: &Trace) -> Self {
         Self {
-            traced: Some((trace.clone(), Instant::now())),
+            traced: trace.is_recorded().then(|| (trace.clone(), Instant::now())),
             ..self
         }
     }

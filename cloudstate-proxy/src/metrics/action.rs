@@ -3,17 +3,20 @@
 use std::{slice, sync::Arc};
 
 use cloudstate_protocol::cloudstate::client_action::Action;
-use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, Registry};
+use prometheus::{IntCounter, IntCounterVec, Registry};
 use tokio::time::Instant;
 
-use super::family::Maker;
+use super::{
+    family::Maker,
+    times::{Times, TimesFamily},
+};
 use crate::call::{CallError, Outcome};
 
 pub(super) struct ActionFamilies {
     received: IntCounterVec,
     failed: IntCounterVec,
     completed: IntCounterVec,
-    processing_time: HistogramVec,
+    processing_time: TimesFamily,
 }
 
 /// The meters of one action.
@@ -25,7 +28,7 @@ struct Meters {
     received: IntCounter,
     failed: IntCounter,
     completed: IntCounter,
-    processing_time: Histogram,
+    processing_time: Times,
 }
 
 /// Measures one call, until it is dropped.
@@ -105,8 +108,6 @@ impl Drop for ActionMeter {
         if self.failed {
             meters.failed.inc();
         }
-        meters
-            .processing_time
-            .observe(self.since.elapsed().as_secs_f64());
+        meters.processing_time.observe(self.since.elapsed());
     }
 }

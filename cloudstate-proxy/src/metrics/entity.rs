@@ -1,17 +1,15 @@
 //! Entities of one type: their lives in memory, their commands, and what is stored of them.
 
-use std::{slice, sync::Arc, time::Duration};
+use std::{slice, sync::Arc};
 
-use prometheus::{
-    Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
-    proto::MetricFamily,
-};
+use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, proto::MetricFamily};
 use tokio::time::Instant;
 
 use super::{
     Limit, Rejections,
     family::{Maker, Volume, VolumeFamily},
     lifetimes::{Lifetime, Lifetimes},
+    times::{Times, TimesFamily},
 };
 use crate::{catalog::EntityKind, store::StoreError};
 
@@ -25,16 +23,16 @@ pub(super) struct EntityFamilies {
     passivated: IntCounterVec,
     active_time: Lifetimes,
     failed: IntCounterVec,
-    recovery_time: HistogramVec,
+    recovery_time: TimesFamily,
     received: IntCounterVec,
     stashed: IntCounterVec,
     unstashed: IntCounterVec,
-    stash_time: HistogramVec,
-    processing_time: HistogramVec,
+    stash_time: TimesFamily,
+    processing_time: TimesFamily,
     failed_commands: IntCounterVec,
     completed: IntCounterVec,
-    total_time: HistogramVec,
-    persist_time: HistogramVec,
+    total_time: TimesFamily,
+    persist_time: TimesFamily,
     persisted: VolumeFamily,
     loaded: VolumeFamily,
     /// Persisted and loaded, where there are any.
@@ -51,16 +49,16 @@ pub(crate) struct EntityMeters {
     passivated: IntCounter,
     active_time: Arc<Lifetime>,
     failed: IntCounter,
-    recovery_time: Histogram,
+    recovery_time: Times,
     received: IntCounter,
     stashed: IntCounter,
     unstashed: IntCounter,
-    stash_time: Histogram,
-    processing_time: Histogram,
+    stash_time: Times,
+    processing_time: Times,
     failed_commands: IntCounter,
     completed: IntCounter,
-    total_time: Histogram,
-    persist_time: Histogram,
+    total_time: Times,
+    persist_time: Times,
     persisted: Volume,
     loaded: Volume,
     snapshots: Option<(Volume, Volume)>,
@@ -163,7 +161,7 @@ impl EntityFamilies {
     pub(super) fn of(&self, persistence_id: &str) -> EntityMeters {
         let label = slice::from_ref(&persistence_id);
         let counter = |family: &IntCounterVec| family.with_label_values(label);
-        let times = |family: &HistogramVec| family.with_label_values(label);
+        let times = |family: &TimesFamily| family.with_label_values(label);
         EntityMeters {
             live: self.live.with_label_values(label),
             activated: counter(&self.activated),
@@ -209,7 +207,7 @@ impl EntityMeters {
 
     /// The user function has replied to a command that it was given then.
     pub(crate) fn processed(&self, since: Instant) {
-        observe(&self.processing_time, since.elapsed());
+        self.processing_time.observe(since.elapsed());
     }
 
     /// Events or values, and how many bytes, have been read for an entity.
@@ -240,7 +238,7 @@ pub(crate) struct Life<'a> {
 impl Life<'_> {
     /// The entity can take commands.
     pub(crate) fn loaded(&self) {
-        observe(&self.meters.recovery_time, self.since.elapsed());
+        self.meters.recovery_time.observe(self.since.elapsed());
     }
 
     /// The entity has left, or is given up.
@@ -292,7 +290,7 @@ impl CommandMeter {
     pub(crate) fn unstash(&mut self) {
         if std::mem::take(&mut self.stashed) {
             self.meters.unstashed.inc();
-            observe(&self.meters.stash_time, self.since.elapsed());
+            self.meters.stash_time.observe(self.since.elapsed());
         }
     }
 
@@ -310,7 +308,7 @@ impl Drop for CommandMeter {
         if self.failed {
             meters.failed_commands.inc();
         }
-        observe(&meters.total_time, self.since.elapsed());
+        meters.total_time.observe(self.since.elapsed());
     }
 }
 
@@ -334,7 +332,7 @@ impl Persisting {
         let meters = &*self.meters;
         match result {
             Ok(_) => {
-                observe(&meters.persist_time, self.since.elapsed());
+                meters.persist_time.observe(self.since.elapsed());
                 meters.persisted.add(self.count, self.bytes);
             }
             Err(error) => {
@@ -351,8 +349,4 @@ impl Persisting {
             deleted.inc();
         }
     }
-}
-
-fn observe(histogram: &Histogram, time: Duration) {
-    histogram.observe(time.as_secs_f64());
 }

@@ -2,10 +2,9 @@
 
 use std::slice;
 
-use prometheus::{
-    HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
-    core::Collector,
-};
+use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, core::Collector};
+
+use super::times::TimesFamily;
 
 /// Upper bounds for times, in seconds: from a command in memory to one that has nearly timed out.
 pub(crate) const SECONDS: &[f64] = &[
@@ -50,9 +49,11 @@ impl Maker<'_> {
     }
 
     /// A histogram of times in seconds.
-    pub(super) fn times(&self, name: &str, help: &str) -> HistogramVec {
-        let options = HistogramOpts::new(self.name(name), help).buckets(SECONDS.to_vec());
-        register(self.registry, HistogramVec::new(options, self.labels))
+    pub(super) fn times(&self, name: &str, help: &str) -> TimesFamily {
+        register(
+            self.registry,
+            TimesFamily::new(self.name(name), help, self.labels),
+        )
     }
 
     pub(super) fn volume(&self, what: &str, help: &str) -> VolumeFamily {

@@ -5,11 +5,15 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, Registry};
+use prometheus::{IntCounter, IntCounterVec, Registry};
 use tokio::time::Instant;
 use tonic::Code;
 
-use super::{Metrics, family::Maker};
+use super::{
+    Metrics,
+    family::Maker,
+    times::{Times, TimesFamily},
+};
 use crate::{
     call::code_name,
     catalog::Method,
@@ -21,13 +25,13 @@ const CODES: usize = 17;
 
 pub(super) struct RequestFamilies {
     requests: IntCounterVec,
-    times: HistogramVec,
+    times: TimesFamily,
     pub(super) other: MethodMeters,
 }
 
 /// The meters of one method.
 pub(crate) struct MethodMeters {
-    time: Histogram,
+    time: Times,
     /// Made when they are needed: most codes never are.
     by_code: [OnceLock<IntCounter>; CODES],
     requests: IntCounterVec,
@@ -74,7 +78,7 @@ impl RequestFamilies {
 }
 
 impl MethodMeters {
-    fn new(requests: &IntCounterVec, times: &HistogramVec, service: &str, method: &str) -> Self {
+    fn new(requests: &IntCounterVec, times: &TimesFamily, service: &str, method: &str) -> Self {
         Self {
             time: times.with_label_values(&[service, method]),
             by_code: [const { OnceLock::new() }; CODES],
@@ -85,7 +89,7 @@ impl MethodMeters {
     }
 
     fn answered(&self, code: Code, since: Instant) {
-        self.time.observe(since.elapsed().as_secs_f64());
+        self.time.observe(since.elapsed());
         if let Some(counter) = self.by_code.get(code as usize) {
             let make = || {
                 let labels = [&self.service, &self.method, code_name(code)];
