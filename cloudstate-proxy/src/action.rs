@@ -8,7 +8,7 @@ use cloudstate_protocol::cloudstate::{
     client_action::Action,
 };
 use futures_util::{
-    StreamExt,
+    FutureExt, StreamExt,
     future::ready,
     stream::{self, BoxStream},
 };
@@ -19,6 +19,7 @@ use crate::{
     call::{Call, CallError, Outcome, StreamedCall},
     catalog::Method,
     metrics::ActionMeters,
+    requests::leave_connection,
     settings::Settings,
     trace::Trace,
     user_function::{ActionCommands, ActionResponses, UserFunction, UserFunctionError},
@@ -50,6 +51,7 @@ impl Actions {
 
     /// Calls a unary method.
     pub(crate) async fn unary(&self, call: Call) -> Result<Outcome, CallError> {
+        leave_connection().await;
         let (method, trace) = (Arc::clone(&call.method), call.trace.clone());
         let mut meter = self.meters.call();
         let response = self.user_function.action(command(call));
@@ -69,6 +71,7 @@ impl Actions {
 
     /// Calls a method that streams in. It takes as long as the client goes on.
     pub(crate) async fn streamed_in(&self, call: StreamedCall) -> Result<Outcome, CallError> {
+        leave_connection().await;
         let (method, trace) = (Arc::clone(&call.method), call.trace.clone());
         let mut meter = self.meters.call();
         let response = self.user_function.action_streamed_in(commands(call)).await;
@@ -81,8 +84,10 @@ impl Actions {
         call: Call,
     ) -> BoxStream<'static, Result<Outcome, CallError>> {
         let (method, trace) = (Arc::clone(&call.method), call.trace.clone());
-        let responses = self.user_function.action_streamed_out(command(call));
-        self.outcomes(method, trace, responses)
+        let user_function = Arc::clone(&self.user_function);
+        self.outcomes(method, trace, move || {
+            user_function.action_streamed_out(command(call))
+        })
     }
 
     /// Calls a method that streams both ways.
@@ -91,18 +96,22 @@ impl Actions {
         call: StreamedCall,
     ) -> BoxStream<'static, Result<Outcome, CallError>> {
         let (method, trace) = (Arc::clone(&call.method), call.trace.clone());
-        let responses = self.user_function.action_streamed(commands(call));
-        self.outcomes(method, trace, responses)
+        let user_function = Arc::clone(&self.user_function);
+        self.outcomes(method, trace, move || {
+            user_function.action_streamed(commands(call))
+        })
     }
 
     fn outcomes(
         &self,
         method: Arc<Method>,
         trace: Trace,
-        responses: ActionResponses,
+        call: impl FnOnce() -> ActionResponses + Send + 'static,
     ) -> BoxStream<'static, Result<Outcome, CallError>> {
         let mut meter = self.meters.call();
-        responses
+        leave_connection()
+            .map(|()| call())
+            .flatten_stream()
             .map(move |response| meter.watch(outcome(&method, &trace, response)))
             .boxed()
     }

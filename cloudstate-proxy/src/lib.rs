@@ -23,6 +23,7 @@ mod openapi;
 mod proxy;
 mod readiness;
 mod rediscovery;
+mod requests;
 pub mod router;
 mod settings;
 pub mod store;

@@ -21,6 +21,8 @@ mod grpc;
 mod heads;
 #[path = "actions/http.rs"]
 mod http;
+#[path = "actions/pieces.rs"]
+mod pieces;
 #[path = "proto/pool.rs"]
 mod pool;
 #[path = "actions/server.rs"]

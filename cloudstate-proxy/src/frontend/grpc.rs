@@ -5,11 +5,12 @@ mod codec;
 pub(crate) mod fuzzing;
 mod request;
 mod response;
+mod unary;
 
 use std::{convert::Infallible, sync::Arc};
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, ready};
 use http::{HeaderMap, Request, Response};
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
@@ -24,13 +25,14 @@ use tower::{Layer, Service, service_fn};
 
 use super::{Frontend, InProgress, builtin::Builtin, metadata};
 use crate::{
-    call::{Call, CallError, StreamedCall},
+    call::{Answer, Call, CallError, StreamedCall},
     catalog::{Method, Shape},
     settings::Compression,
     trace::Trace,
 };
 use codec::BytesCodec;
 use response::{LateMetadata, Responding, Responses};
+use unary::{Arrived, Unread};
 
 /// Answers one gRPC request.
 pub(super) async fn answer<B>(
@@ -39,7 +41,7 @@ pub(super) async fn answer<B>(
     mut in_progress: InProgress,
 ) -> Response<Body>
 where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
 {
     if Builtin::serves(request.uri().path()) {
@@ -57,11 +59,28 @@ where
     in_progress.meter.is_for(method);
     let span = frontend.tracer.request(request.headers(), method);
     in_progress.meter.record(span);
-    let service = CallService {
+    let call = GrpcCall {
         frontend: Arc::clone(frontend),
         method: Arc::clone(method),
+        deadline: None,
         in_progress: Some(in_progress),
     };
+    let compresses = frontend.web.compression == Compression::Gzip;
+    if method.shape == Shape::Unary && unary::is_plain(request.headers(), compresses) {
+        call.answer_plainly(request).await
+    } else {
+        // In a box of its own, because most calls have no use for it.
+        Box::pin(answer_by_tonic(call, request.map(Unread::whole))).await
+    }
+}
+
+/// Answers a call of any shape, with messages in any number of pieces, compressed or not.
+async fn answer_by_tonic<B>(call: GrpcCall, request: Request<Unread<B>>) -> Response<Body>
+where
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
+{
+    let frontend = Arc::clone(&call.frontend);
     // One shape for every kind of call: the streaming one holds the others.
     let mut grpc = Grpc::new(BytesCodec)
         .apply_max_message_size_config(Some(frontend.max_message_size), None)
@@ -69,6 +88,7 @@ where
     if frontend.web.compression == Compression::Gzip {
         grpc = grpc.send_compressed(CompressionEncoding::Gzip);
     }
+    let service = CallService { call: Some(call) };
     let response = grpc.streaming(service, request).await;
     LateMetadata::follow(response)
 }
@@ -116,10 +136,8 @@ fn unknown(frontend: &Frontend, path: &str) -> Response<Body> {
 }
 
 struct CallService {
-    frontend: Arc<Frontend>,
-    method: Arc<Method>,
     /// Taken by the request.
-    in_progress: Option<InProgress>,
+    call: Option<GrpcCall>,
 }
 
 impl StreamingService<Bytes> for CallService {
@@ -128,23 +146,78 @@ impl StreamingService<Bytes> for CallService {
     type Future = BoxFuture<'static, Result<tonic::Response<Responses>, Status>>;
 
     fn call(&mut self, request: tonic::Request<Streaming<Bytes>>) -> Self::Future {
-        let call = GrpcCall {
-            frontend: Arc::clone(&self.frontend),
-            method: Arc::clone(&self.method),
-            in_progress: self.in_progress.take(),
-        };
-        Box::pin(call.answer(request))
+        match self.call.take() {
+            Some(call) => Box::pin(call.answer(request)),
+            None => Box::pin(ready(Err(Status::internal("a request is answered once")))),
+        }
     }
+}
+
+/// What becomes of a unary call that looks plain.
+enum Plainly<B: http_body::Body> {
+    Answered(Answer),
+    /// Its message is not in one piece.
+    Not(Unread<B>),
 }
 
 struct GrpcCall {
     frontend: Arc<Frontend>,
     method: Arc<Method>,
+    deadline: Option<Instant>,
     /// Taken by the response.
     in_progress: Option<InProgress>,
 }
 
 impl GrpcCall {
+    /// Answers a unary call, which is by tonic only if its message is not in one piece.
+    async fn answer_plainly<B>(mut self, request: Request<B>) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
+    {
+        let (head, body) = request.into_parts();
+        match self.try_plainly(&head.headers, body).await {
+            Ok(Plainly::Answered(answer)) => {
+                let mut in_progress = self.in_progress.take();
+                if let Some(in_progress) = &mut in_progress {
+                    in_progress.meter.answered(Code::Ok);
+                }
+                unary::respond(answer, in_progress)
+            }
+            Ok(Plainly::Not(body)) => {
+                Box::pin(answer_by_tonic(self, Request::from_parts(head, body))).await
+            }
+            Err(status) => {
+                if let Some(in_progress) = &mut self.in_progress {
+                    in_progress.meter.answered(status.code());
+                }
+                status.into_http()
+            }
+        }
+    }
+
+    async fn try_plainly<B>(&mut self, headers: &HeaderMap, body: B) -> Result<Plainly<B>, Status>
+    where
+        B: http_body::Body<Data = Bytes> + Unpin,
+    {
+        let (limit, patience) = (
+            self.frontend.max_message_size,
+            self.frontend.request_timeout,
+        );
+        self.set_deadline(headers)?;
+        let metrics = self.frontend.router.metrics();
+        within(self.deadline, async {
+            Ok(match unary::read(body, limit, patience, metrics).await? {
+                Arrived::Message(message) => {
+                    let payload = request::checked(message, &self.method)?;
+                    Plainly::Answered(self.call(headers, payload).await?)
+                }
+                Arrived::Other(body) => Plainly::Not(body),
+            })
+        })
+        .await?
+    }
+
     async fn answer(
         mut self,
         request: tonic::Request<Streaming<Bytes>>,
@@ -162,11 +235,11 @@ impl GrpcCall {
     ) -> Result<tonic::Response<Responses>, Status> {
         let (headers, _, messages) = request.into_parts();
         let headers = headers.into_headers();
-        let deadline = request::timeout(&headers)?.map(|timeout| Instant::now() + timeout);
+        self.set_deadline(&headers)?;
         if self.method.shape != Shape::Unary {
-            return self.answer_stream(&headers, messages, deadline).await;
+            return self.answer_stream(&headers, messages).await;
         }
-        within(deadline, self.unary(&headers, messages)).await?
+        within(self.deadline, self.unary(&headers, messages)).await?
     }
 
     async fn unary(
@@ -186,19 +259,32 @@ impl GrpcCall {
             self.frontend.router.metrics(),
         )
         .await?;
+        let answer = self.call(headers, payload).await?;
+        Ok(response::one(answer, self.in_progress.take()))
+    }
+
+    /// Notes how long the client waits, counted from when this was asked for first.
+    fn set_deadline(&mut self, headers: &HeaderMap) -> Result<(), Status> {
+        if self.deadline.is_none() {
+            let timeout = request::timeout(headers)?;
+            self.deadline = timeout.map(|timeout| Instant::now() + timeout);
+        }
+        Ok(())
+    }
+
+    /// Has a unary call handled.
+    async fn call(&self, headers: &HeaderMap, payload: Bytes) -> Result<Answer, Status> {
         let metadata = self.metadata(headers);
         let mut call = Call::new(Arc::clone(&self.method), payload, metadata);
         call.trace = self.trace();
         let answer = self.frontend.router.call(call).await?;
-        let answer = answer.ok_or_else(response::no_message)?;
-        Ok(response::one(answer, self.in_progress.take()))
+        answer.ok_or_else(response::no_message)
     }
 
     async fn answer_stream(
         &mut self,
         headers: &HeaderMap,
         mut messages: Streaming<Bytes>,
-        deadline: Option<Instant>,
     ) -> Result<tonic::Response<Responses>, Status> {
         let limit = self.frontend.max_message_size;
         let metadata = self.metadata(headers);
@@ -221,7 +307,7 @@ impl GrpcCall {
             let patience = self.frontend.request_timeout;
             let message =
                 request::only_message(&mut messages, &method, limit, patience, router.metrics());
-            let payload = within(deadline, message).await??;
+            let payload = within(self.deadline, message).await??;
             let mut call = Call::new(method, payload, metadata);
             call.trace = self.trace();
             let answers = router.answers(call);
@@ -230,7 +316,7 @@ impl GrpcCall {
         let responding = Responding {
             answers,
             refused,
-            deadline,
+            deadline: self.deadline,
             frontend: Arc::clone(&self.frontend),
             in_progress: self.in_progress.take(),
         };

@@ -8,7 +8,7 @@ use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use cloudstate_transport::Acceptor;
 use hyper::service::service_fn;
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    rt::{TokioIo, TokioTimer},
     server::conn::auto,
 };
 use tokio::{
@@ -20,7 +20,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::Entrance;
-use crate::{metrics::Limit, settings::Settings};
+use crate::{metrics::Limit, requests::Requests, settings::Settings};
 use idle::Idle;
 use opening::Opening;
 
@@ -165,7 +165,6 @@ async fn accept(
 ) -> TaskTracker {
     let connections = TaskTracker::new();
     let mut idle = Idle::new(limits.idle_timeout);
-    let protocol = Arc::new(protocol(limits));
     loop {
         let accepted = tokio::select! {
             accepted = next(&socket, &places) => accepted,
@@ -182,7 +181,6 @@ async fn accept(
         };
         let (acceptor, leave) = (acceptor.clone(), stop.child_token());
         let requests = idle.watch(leave.clone());
-        let protocol = Arc::clone(&protocol);
         let entrance = Arc::clone(&entrance);
         connections.spawn(async move {
             // A handshake takes as long as its client likes: it is nobody else's business, and not worth waiting for.
@@ -204,15 +202,19 @@ async fn accept(
                 Box::pin(entrance.frontend().answer(request))
             });
             let stream = TokioIo::new(Opening::new(stream, limits.head_timeout));
-            let mut connection = pin!(protocol.serve_connection(stream, service));
-            let ended = tokio::select! {
-                ended = connection.as_mut() => ended,
-                () = leave.cancelled() => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
+            let in_progress = Requests::default();
+            let protocol = protocol(limits, in_progress.clone());
+            let connection = async move {
+                let mut connection = pin!(protocol.serve_connection(stream, service));
+                tokio::select! {
+                    ended = connection.as_mut() => ended,
+                    () = leave.cancelled() => {
+                        connection.as_mut().graceful_shutdown();
+                        connection.await
+                    }
                 }
             };
-            if let Err(error) = ended {
+            if let Err(error) = in_progress.run(connection).await {
                 if opening::is_too_late(&*error) {
                     metrics.rejected(Limit::HeadTimeout);
                 }
@@ -235,8 +237,8 @@ async fn next(
     Ok((stream, place))
 }
 
-fn protocol(limits: Limits) -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+fn protocol(limits: Limits, requests: Requests) -> auto::Builder<Requests> {
+    let mut builder = auto::Builder::new(requests);
     builder
         .http1()
         .timer(TokioTimer::new())

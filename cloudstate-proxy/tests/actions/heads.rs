@@ -100,7 +100,10 @@ async fn lines_of_json_and_raw_bodies_have_no_signs_of_life() {
 }
 
 /// Opens a call, of which nothing but the headers has been sent.
-async fn call(proxy: SocketAddr, method: &str) -> (client::ResponseFuture, SendStream<Bytes>) {
+pub(crate) async fn call(
+    proxy: SocketAddr,
+    method: &str,
+) -> (client::ResponseFuture, SendStream<Bytes>) {
     let connection = TcpStream::connect(proxy).await.unwrap();
     let (mut client, connection) = client::handshake(connection).await.unwrap();
     tokio::spawn(connection);
@@ -112,14 +115,14 @@ async fn call(proxy: SocketAddr, method: &str) -> (client::ResponseFuture, SendS
     client.send_request(request, false).unwrap()
 }
 
-async fn head(response: client::ResponseFuture) -> Response<RecvStream> {
+pub(crate) async fn head(response: client::ResponseFuture) -> Response<RecvStream> {
     timeout(SOON, response)
         .await
         .expect("headers, soon")
         .unwrap()
 }
 
-async fn message(answers: &mut RecvStream) -> String {
+pub(crate) async fn message(answers: &mut RecvStream) -> String {
     let mut bytes = Vec::new();
     loop {
         let data = timeout(SOON, answers.data())
@@ -138,7 +141,7 @@ async fn message(answers: &mut RecvStream) -> String {
     }
 }
 
-async fn trailers(answers: &mut RecvStream) -> HeaderMap {
+pub(crate) async fn trailers(answers: &mut RecvStream) -> HeaderMap {
     assert!(timeout(SOON, answers.data()).await.unwrap().is_none());
     timeout(SOON, answers.trailers())
         .await
@@ -147,7 +150,7 @@ async fn trailers(answers: &mut RecvStream) -> HeaderMap {
         .unwrap()
 }
 
-fn framed(text: &str) -> Bytes {
+pub(crate) fn framed(text: &str) -> Bytes {
     let message = Text { text: text.into() }.encode_to_vec();
     let length = u32::try_from(message.len()).unwrap().to_be_bytes();
     [&[0], &length[..], &message].concat().into()

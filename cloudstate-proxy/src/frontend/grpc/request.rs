@@ -27,12 +27,15 @@ pub(super) async fn only_message(
     metrics: &Metrics,
 ) -> Result<Bytes, Status> {
     let message = tokio::time::timeout(within, whole_message(messages, method, limit, metrics));
-    message.await.unwrap_or_else(|_| {
-        metrics.rejected(Limit::RequestTimeout);
-        Err(Status::deadline_exceeded(format!(
-            "the request's message did not arrive within {within:?} (CLOUDSTATE_REQUEST_TIMEOUT)"
-        )))
-    })
+    message.await.unwrap_or_else(|_| Err(late(within, metrics)))
+}
+
+/// The message of a request did not arrive in time.
+pub(super) fn late(within: Duration, metrics: &Metrics) -> Status {
+    metrics.rejected(Limit::RequestTimeout);
+    Status::deadline_exceeded(format!(
+        "the request's message did not arrive within {within:?} (CLOUDSTATE_REQUEST_TIMEOUT)"
+    ))
 }
 
 async fn whole_message(
@@ -88,7 +91,7 @@ pub(super) fn all_messages(
     (messages.boxed(), refused)
 }
 
-fn checked(message: Bytes, method: &Method) -> Result<Bytes, Status> {
+pub(super) fn checked(message: Bytes, method: &Method) -> Result<Bytes, Status> {
     match method.request.validate(&message) {
         Ok(()) => Ok(message),
         Err(error) => Err(Status::invalid_argument(error.to_string())),
