@@ -1,53 +1,49 @@
 //! A user function in another process, over gRPC.
 
+mod address;
 mod commands;
+mod connections;
+mod entity_stream;
+mod framing;
 mod link;
 
-use std::{
-    error::Error,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, ready},
-    time::Duration,
-};
+use std::{error::Error, sync::Arc, time::Duration};
 
 use cloudstate_protocol::cloudstate::{
     EntitySpec, ProxyInfo, UserFunctionError as ErrorReport,
     action::{ActionCommand, ActionResponse, action_protocol_client::ActionProtocolClient},
-    crdt::crdt_client::CrdtClient,
     entity_discovery_client::EntityDiscoveryClient,
-    eventsourced::event_sourced_client::EventSourcedClient,
-    valueentity::value_entity_client::ValueEntityClient,
 };
 use cloudstate_transport::Connector;
-use futures_util::{
-    FutureExt, Sink, Stream, StreamExt, TryFutureExt, TryStreamExt, future::BoxFuture,
-};
+use futures_util::{FutureExt, StreamExt, TryFutureExt, TryStreamExt, future::BoxFuture};
 use http::Uri;
+use prost::Message;
 use tokio::{
-    sync::{Semaphore, mpsc, watch},
+    sync::{Semaphore, watch},
     time::timeout,
 };
-use tokio_stream::wrappers::ReceiverStream;
-use tokio_util::sync::PollSender;
 use tonic::{
     Code, Response, Status, Streaming,
     transport::{Channel, Endpoint},
 };
 
+use address::Address;
 use commands::KeepAlive;
+use connections::Connections;
+use entity_stream::EntityStream;
 use link::Dialler;
 
 use super::{
-    ActionCall, ActionCommands, ActionResponses, Connection, CrdtConnection,
-    EventSourcedConnection, Link, UserFunction, UserFunctionError, ValueEntityConnection,
+    ActionCall, ActionCommands, ActionResponses, CrdtConnection, EventSourcedConnection, Link,
+    UserFunction, UserFunctionError, ValueEntityConnection,
 };
 
 const HANDLE_STREAMED: &str = "/cloudstate.action.ActionProtocol/handleStreamed";
 const HANDLE_STREAMED_IN: &str = "/cloudstate.action.ActionProtocol/handleStreamedIn";
 
-/// How many messages may wait for the network before [`Sink::poll_ready`] waits.
-const OUTGOING: usize = 32;
+const EVENT_SOURCED: &str = "/cloudstate.eventsourced.EventSourced/handle";
+const VALUE_ENTITY: &str = "/cloudstate.valueentity.ValueEntity/handle";
+const CRDT: &str = "/cloudstate.crdt.Crdt/handle";
 
 /// How long the user function may take to say what it serves, or to hear a report.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -56,9 +52,14 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 const STREAM_WINDOW: u32 = 128 * 1024;
 
 /// Bytes that all streams together may be ahead: the highest that HTTP/2 knows, and more than as many streams can be
-/// ahead as there may be requests. Every call is on this connection, and a window that some slow readers could fill would
+/// ahead as there may be requests. Many calls are on one connection, and a window that some slow readers could fill would
 /// have them stop all others.
 const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
+
+/// How often a connection is tried by a ping, and how long the answer may take. Without these, a connection that a firewall
+/// has forgotten looks alive for ever.
+const PING_EVERY: Duration = Duration::from_secs(10);
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the user function serves may be described in as many bytes, however small other messages have to be.
 const MAX_SPEC_SIZE: usize = 16 * 1024 * 1024;
@@ -66,14 +67,25 @@ const MAX_SPEC_SIZE: usize = 16 * 1024 * 1024;
 /// How many reports may be on their way to the user function; further ones are in the log only.
 const REPORTS: usize = 32;
 
-/// A user function that is dialled at an address.
+/// A user function that is dialled at an address: on one connection it is asked what it serves and actions are called, on
+/// another are the streams of its entities.
 #[derive(Clone, Debug)]
 pub struct RemoteUserFunction {
     channel: Channel,
     link: watch::Receiver<Link>,
+    entities: Connections,
+    handlers: Handlers,
     reports: Arc<Semaphore>,
     max_message_size: usize,
     metadata: bool,
+}
+
+/// Where the streams of entities are opened.
+#[derive(Clone, Debug)]
+struct Handlers {
+    event_sourced: Uri,
+    value_entity: Uri,
+    crdt: Uri,
 }
 
 impl RemoteUserFunction {
@@ -113,21 +125,31 @@ impl RemoteUserFunction {
             UserFunctionError::new(format!("USER_FUNCTION_HOST `{host}`: {error}"))
         };
         // What requests say of themselves. The endpoint's own scheme would have tonic look for its own TLS.
-        let origin = format!("{}://{authority}", connector.scheme());
-        let origin = origin.parse::<Uri>().map_err(|error| bad_host(&error))?;
+        let uri = |path| {
+            let uri = format!("{}://{authority}{path}", connector.scheme());
+            uri.parse::<Uri>().map_err(|error| bad_host(&error))
+        };
+        let origin = uri("")?;
+        let handlers = Handlers {
+            event_sourced: uri(EVENT_SOURCED)?,
+            value_entity: uri(VALUE_ENTITY)?,
+            crdt: uri(CRDT)?,
+        };
         let endpoint = Endpoint::from_shared(format!("http://{authority}"))
             .map_err(|error| bad_host(&error))?
             .origin(origin)
-            // Without these, a connection that a firewall has forgotten looks alive for ever.
-            .http2_keep_alive_interval(Duration::from_secs(10))
-            .keep_alive_timeout(Duration::from_secs(10))
+            .http2_keep_alive_interval(PING_EVERY)
+            .keep_alive_timeout(PING_TIMEOUT)
             .keep_alive_while_idle(true)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .initial_stream_window_size(STREAM_WINDOW);
-        let (dialler, link) = Dialler::new(host, port, connector);
+        let address = Address::new(host, port, connector);
+        let (dialler, link) = Dialler::new(address.clone());
         Ok(Self {
             channel: endpoint.connect_with_connector_lazy(dialler),
             link,
+            entities: Connections::new(address),
+            handlers,
             reports: Arc::new(Semaphore::new(REPORTS)),
             max_message_size,
             metadata,
@@ -142,6 +164,15 @@ impl RemoteUserFunction {
     fn actions(&self) -> ActionProtocolClient<Channel> {
         ActionProtocolClient::new(self.channel.clone())
             .max_decoding_message_size(self.max_message_size)
+    }
+
+    /// Opens the stream of an entity.
+    async fn open<Out: Message + Default>(
+        &self,
+        rpc: &Uri,
+    ) -> Result<EntityStream<Out>, UserFunctionError> {
+        let connection = self.entities.get().await?;
+        entity_stream::open(connection, rpc.clone(), self.max_message_size)
     }
 
     fn stream_in(
@@ -187,24 +218,18 @@ impl UserFunction for RemoteUserFunction {
     }
 
     fn event_sourced(&self) -> BoxFuture<'_, Result<EventSourcedConnection, UserFunctionError>> {
-        let mut client = EventSourcedClient::new(self.channel.clone())
-            .max_decoding_message_size(self.max_message_size);
-        let connection = connect(|messages| async move { client.handle(messages).await });
-        async { Ok(connection) }.boxed()
+        let stream = self.open(&self.handlers.event_sourced);
+        async { Ok(Box::pin(stream.await?) as EventSourcedConnection) }.boxed()
     }
 
     fn value_entity(&self) -> BoxFuture<'_, Result<ValueEntityConnection, UserFunctionError>> {
-        let mut client = ValueEntityClient::new(self.channel.clone())
-            .max_decoding_message_size(self.max_message_size);
-        let connection = connect(|messages| async move { client.handle(messages).await });
-        async { Ok(connection) }.boxed()
+        let stream = self.open(&self.handlers.value_entity);
+        async { Ok(Box::pin(stream.await?) as ValueEntityConnection) }.boxed()
     }
 
     fn crdt(&self) -> BoxFuture<'_, Result<CrdtConnection, UserFunctionError>> {
-        let mut client =
-            CrdtClient::new(self.channel.clone()).max_decoding_message_size(self.max_message_size);
-        let connection = connect(|messages| async move { client.handle(messages).await });
-        async { Ok(connection) }.boxed()
+        let stream = self.open(&self.handlers.crdt);
+        async { Ok(Box::pin(stream.await?) as CrdtConnection) }.boxed()
     }
 
     fn action(&self, command: ActionCommand) -> ActionCall {
@@ -254,98 +279,6 @@ impl UserFunction for RemoteUserFunction {
     fn link(&self) -> Option<watch::Receiver<Link>> {
         Some(self.link.clone())
     }
-}
-
-/// Makes a connection of a bidirectional call, which `open` begins with what is sent.
-fn connect<In, Out, F>(open: impl FnOnce(ReceiverStream<In>) -> F) -> Connection<In, Out>
-where
-    In: Send + 'static,
-    Out: Send + 'static,
-    F: Future<Output = Result<Response<Streaming<Out>>, Status>> + Send + 'static,
-{
-    let (sender, receiver) = mpsc::channel(OUTGOING);
-    Box::pin(RemoteStream {
-        outgoing: PollSender::new(sender),
-        incoming: Incoming::Opening(open(ReceiverStream::new(receiver)).boxed()),
-    })
-}
-
-/// One bidirectional call.
-struct RemoteStream<In, Out> {
-    outgoing: PollSender<In>,
-    incoming: Incoming<Out>,
-}
-
-/// Many gRPC servers send no response headers before their first message, so that waiting for the call to open before
-/// sending init would wait for ever. The opening call is therefore driven from both directions.
-enum Incoming<Out> {
-    Opening(BoxFuture<'static, Result<Response<Streaming<Out>>, Status>>),
-    Open(Box<Streaming<Out>>),
-    Failed(Option<UserFunctionError>),
-}
-
-impl<Out> Incoming<Out> {
-    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if let Self::Opening(opening) = self {
-            *self = match ready!(opening.as_mut().poll(cx)) {
-                Ok(response) => Self::Open(Box::new(response.into_inner())),
-                Err(status) => Self::Failed(Some(from_status(status))),
-            };
-        }
-        Poll::Ready(())
-    }
-}
-
-impl<In: Send + 'static, Out> Sink<In> for RemoteStream<In, Out> {
-    type Error = UserFunctionError;
-
-    fn poll_ready(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), UserFunctionError>> {
-        let _ = self.incoming.poll_open(cx);
-        self.outgoing.poll_reserve(cx).map_err(|_| ended())
-    }
-
-    fn start_send(mut self: Pin<&mut Self>, message: In) -> Result<(), UserFunctionError> {
-        self.outgoing.send_item(message).map_err(|_| ended())
-    }
-
-    fn poll_flush(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), UserFunctionError>> {
-        // The HTTP/2 connection takes messages as they come; nothing is held back here.
-        let _ = self.incoming.poll_open(cx);
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_close(
-        mut self: Pin<&mut Self>,
-        _cx: &mut Context<'_>,
-    ) -> Poll<Result<(), UserFunctionError>> {
-        self.outgoing.close();
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<In: Send + 'static, Out> Stream for RemoteStream<In, Out> {
-    type Item = Result<Out, UserFunctionError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        ready!(self.incoming.poll_open(cx));
-        match &mut self.incoming {
-            Incoming::Opening(_) => Poll::Pending,
-            Incoming::Open(stream) => Pin::new(stream.as_mut())
-                .poll_next(cx)
-                .map(|item| item.map(|message| message.map_err(from_status))),
-            Incoming::Failed(error) => Poll::Ready(error.take().map(Err)),
-        }
-    }
-}
-
-fn ended() -> UserFunctionError {
-    UserFunctionError::new("the user function ended the stream")
 }
 
 #[expect(

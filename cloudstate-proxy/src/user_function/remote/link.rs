@@ -5,28 +5,23 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
-use cloudstate_transport::{Connector, Stream};
+use cloudstate_transport::Stream;
 use futures_util::{FutureExt, future::BoxFuture};
 use http::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
-use tokio::{net::TcpStream, sync::watch, time::timeout};
+use tokio::sync::watch;
 use tower::Service;
 
+use super::address::Address;
 use crate::user_function::Link;
-
-/// How long a connection may take to be made, with the handshake of TLS.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Makes connections to one address, one after the other.
 #[derive(Clone, Debug)]
 pub(super) struct Dialler {
-    host: Arc<str>,
-    port: u16,
-    connector: Connector,
+    address: Address,
     link: Arc<watch::Sender<Link>>,
 }
 
@@ -40,32 +35,18 @@ pub(super) struct Watched {
 }
 
 impl Dialler {
-    /// Dials this address, which is looked up anew for each connection; what becomes of them is seen by the receiver.
-    pub(super) fn new(
-        host: &str,
-        port: u16,
-        connector: Connector,
-    ) -> (Self, watch::Receiver<Link>) {
+    /// Dials this address; what becomes of the connections is seen by the receiver.
+    pub(super) fn new(address: Address) -> (Self, watch::Receiver<Link>) {
         let (link, receiver) = watch::channel(Link::default());
         let dialler = Self {
-            host: host.into(),
-            port,
-            connector,
+            address,
             link: Arc::new(link),
         };
         (dialler, receiver)
     }
 
     async fn dial(self) -> io::Result<Watched> {
-        let connecting = async {
-            let stream = TcpStream::connect((&*self.host, self.port)).await?;
-            stream.set_nodelay(true)?;
-            self.connector.secure(stream).await
-        };
-        let stream = timeout(CONNECT_TIMEOUT, connecting).await.map_err(|_| {
-            let text = format!("no connection within {CONNECT_TIMEOUT:?}");
-            io::Error::new(io::ErrorKind::TimedOut, text)
-        })??;
+        let stream = self.address.connect().await?;
         let mut number = 0;
         self.link.send_modify(|link| {
             number = link.made + 1;
