@@ -12,6 +12,8 @@ pub mod protos;
 
 #[cfg(feature = "types")]
 pub mod any;
+#[cfg(feature = "grpc")]
+pub mod codec;
 #[cfg(feature = "types")]
 mod generated;
 #[cfg(feature = "types")]

@@ -41,6 +41,7 @@ fn committed_code_is_current() {
             tonic_prost_build::configure()
                 .server_mod_attribute(".", GRPC_ONLY)
                 .client_mod_attribute(".", GRPC_ONLY)
+                .codec_path("crate::codec::SmallBuffers")
                 .service_generator(),
         );
     config.compile_fds(compiler.file_descriptor_set()).unwrap();

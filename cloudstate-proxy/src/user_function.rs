@@ -6,7 +6,11 @@
 
 pub mod remote;
 
-use std::{fmt, pin::Pin};
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 use cloudstate_protocol::cloudstate::{
     EntitySpec, ProxyInfo,
@@ -123,11 +127,75 @@ pub type Connection<In, Out> = Pin<Box<dyn Duplex<In, Out>>>;
 pub trait Duplex<In, Out>:
     Sink<In, Error = UserFunctionError> + Stream<Item = Result<Out, UserFunctionError>> + Send
 {
+    /// How many commands may be with the user function that it has not replied to, at least one.
+    ///
+    /// More than one only where it has promised to handle what it hears on this stream strictly in order: to begin with a
+    /// command when it has sent the reply to the one before. It may say so at any time; until it does, this is 1.
+    ///
+    /// CRDT entities do not ask: their commands are matched by id, and any number is in progress.
+    fn commands_ahead(&self) -> usize;
 }
 
-impl<T, In, Out> Duplex<In, Out> for T where
-    T: Sink<In, Error = UserFunctionError> + Stream<Item = Result<Out, UserFunctionError>> + Send
+/// A connection on which the user function is given one command at a time.
+pub fn one_at_a_time<In: 'static, Out: 'static>(
+    both: impl Sink<In, Error = UserFunctionError>
+    + Stream<Item = Result<Out, UserFunctionError>>
+    + Send
+    + Unpin
+    + 'static,
+) -> Connection<In, Out> {
+    Box::pin(OneAtATime(both))
+}
+
+struct OneAtATime<T>(T);
+
+impl<In, T: Sink<In, Error = UserFunctionError> + Unpin> Sink<In> for OneAtATime<T> {
+    type Error = UserFunctionError;
+
+    fn poll_ready(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), UserFunctionError>> {
+        Pin::new(&mut self.0).poll_ready(cx)
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, message: In) -> Result<(), UserFunctionError> {
+        Pin::new(&mut self.0).start_send(message)
+    }
+
+    fn poll_flush(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), UserFunctionError>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_close(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), UserFunctionError>> {
+        Pin::new(&mut self.0).poll_close(cx)
+    }
+}
+
+impl<T: Stream + Unpin> Stream for OneAtATime<T> {
+    type Item = T::Item;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Pin::new(&mut self.0).poll_next(cx)
+    }
+}
+
+impl<In, Out, T> Duplex<In, Out> for OneAtATime<T>
+where
+    T: Sink<In, Error = UserFunctionError>
+        + Stream<Item = Result<Out, UserFunctionError>>
+        + Send
+        + Unpin,
 {
+    fn commands_ahead(&self) -> usize {
+        1
+    }
 }
 
 /// The user function cannot be reached, or broke a stream off.

@@ -8,11 +8,15 @@
 
 #[path = "routing/bench.rs"]
 mod bench;
+#[path = "routing/played.rs"]
+mod played;
 #[path = "proto/pool.rs"]
 mod pool;
 #[path = "routing/scripted.rs"]
 mod scripted;
 
+#[path = "routing/ahead.rs"]
+mod ahead;
 #[path = "routing/deaf.rs"]
 mod deaf;
 #[path = "routing/effects.rs"]

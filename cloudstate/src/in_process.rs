@@ -121,7 +121,7 @@ mod embedded {
     use cloudstate_protocol::cloudstate::{EntitySpec, ProxyInfo, action::ActionCommand};
     use cloudstate_proxy::user_function::{
         ActionCall, ActionCommands, ActionResponses, Connection, CrdtConnection,
-        EventSourcedConnection, UserFunctionError, ValueEntityConnection,
+        EventSourcedConnection, UserFunctionError, ValueEntityConnection, one_at_a_time,
     };
     use futures_util::{
         FutureExt, SinkExt, StreamExt, TryFutureExt, TryStreamExt,
@@ -186,8 +186,7 @@ mod embedded {
     fn opened<In: 'static, Out: Send + 'static>(
         connection: EntityConnection<In, Out>,
     ) -> Connection<In, Out> {
-        let connection = connection.map(Ok).sink_map_err(|never| match never {});
-        Box::pin(connection)
+        one_at_a_time(connection.map(Ok).sink_map_err(|never| match never {}))
     }
 
     impl From<CallError> for UserFunctionError {

@@ -32,7 +32,7 @@ use cloudstate_transport::Acceptor;
 use futures_util::{Stream, StreamExt};
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
-use tonic::{Request, Response, Status, Streaming, transport::Server};
+use tonic::{Request, Response, Status, Streaming, metadata::MetadataValue, transport::Server};
 
 use crate::{
     Result, UserFunction,
@@ -54,6 +54,11 @@ const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Messages that one entity takes in before the other tasks of its thread have a turn: a replay may be long.
 const MESSAGES_PER_TURN: usize = 256;
+
+/// Commands of an entity that a proxy may send before it has the reply to the first of them. Streams are handled strictly
+/// in order, so that it makes no difference but to the time: one entity then shares each wake-up of the two processes
+/// among many commands.
+const COMMANDS_AHEAD: (&str, &str) = ("cloudstate-commands-ahead", "64");
 
 /// How the protocol server serves.
 #[derive(Clone, Copy, Debug)]
@@ -177,7 +182,7 @@ impl EventSourced for ProtocolService {
         request: Request<Streaming<EventSourcedStreamIn>>,
     ) -> Result<Response<Self::handleStream>, Status> {
         let machine = self.user_function.event_sourced_stream();
-        Ok(Response::new(self.replies(request.into_inner(), machine)))
+        Ok(in_order(self.replies(request.into_inner(), machine)))
     }
 }
 
@@ -203,7 +208,7 @@ impl ValueEntity for ProtocolService {
         request: Request<Streaming<ValueEntityStreamIn>>,
     ) -> Result<Response<Self::handleStream>, Status> {
         let machine = self.user_function.value_entity_stream();
-        Ok(Response::new(self.replies(request.into_inner(), machine)))
+        Ok(in_order(self.replies(request.into_inner(), machine)))
     }
 }
 
@@ -220,6 +225,15 @@ impl ProtocolService {
             stop: Box::pin(self.stop.clone().cancelled_owned()),
         }
     }
+}
+
+/// A response that says that commands may be sent ahead.
+fn in_order<T>(replies: T) -> Response<T> {
+    let mut response = Response::new(replies);
+    let (name, number) = COMMANDS_AHEAD;
+    let number = MetadataValue::from_static(number);
+    response.metadata_mut().insert(name, number);
+    response
 }
 
 /// What an entity answers to its input, as a stream that runs the state machine while it is polled.

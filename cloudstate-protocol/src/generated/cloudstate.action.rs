@@ -146,7 +146,7 @@ pub mod action_protocol_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::SmallBuffers::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/cloudstate.action.ActionProtocol/handleUnary",
             );
@@ -169,7 +169,7 @@ pub mod action_protocol_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::SmallBuffers::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/cloudstate.action.ActionProtocol/handleStreamedIn",
             );
@@ -198,7 +198,7 @@ pub mod action_protocol_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::SmallBuffers::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/cloudstate.action.ActionProtocol/handleStreamedOut",
             );
@@ -227,7 +227,7 @@ pub mod action_protocol_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::SmallBuffers::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/cloudstate.action.ActionProtocol/handleStreamed",
             );
@@ -396,7 +396,7 @@ pub mod action_protocol_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = handleUnarySvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::SmallBuffers::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -444,7 +444,7 @@ pub mod action_protocol_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = handleStreamedInSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::SmallBuffers::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -491,7 +491,7 @@ pub mod action_protocol_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = handleStreamedOutSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::SmallBuffers::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -540,7 +540,7 @@ pub mod action_protocol_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = handleStreamedSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::SmallBuffers::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,

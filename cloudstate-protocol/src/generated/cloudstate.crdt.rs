@@ -558,7 +558,7 @@ pub mod crdt_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::SmallBuffers::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/cloudstate.crdt.Crdt/handle",
             );
@@ -703,7 +703,7 @@ pub mod crdt_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = handleSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::SmallBuffers::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,

@@ -237,7 +237,7 @@ pub mod event_sourced_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::SmallBuffers::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/cloudstate.eventsourced.EventSourced/handle",
             );
@@ -386,7 +386,7 @@ pub mod event_sourced_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = handleSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::SmallBuffers::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,

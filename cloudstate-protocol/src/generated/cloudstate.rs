@@ -464,7 +464,7 @@ pub mod entity_discovery_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::SmallBuffers::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/cloudstate.EntityDiscovery/discover",
             );
@@ -486,7 +486,7 @@ pub mod entity_discovery_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::SmallBuffers::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/cloudstate.EntityDiscovery/reportError",
             );
@@ -628,7 +628,7 @@ pub mod entity_discovery_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = discoverSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::SmallBuffers::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -673,7 +673,7 @@ pub mod entity_discovery_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = reportErrorSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::SmallBuffers::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,

@@ -266,7 +266,7 @@ pub mod value_entity_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::SmallBuffers::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/cloudstate.valueentity.ValueEntity/handle",
             );
@@ -413,7 +413,7 @@ pub mod value_entity_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = handleSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::SmallBuffers::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,

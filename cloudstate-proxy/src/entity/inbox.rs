@@ -116,6 +116,17 @@ impl Inbox {
         }
     }
 
+    /// The next command, if one waits already whose caller does too.
+    pub(crate) fn next_waiting(&mut self) -> Option<Envelope> {
+        loop {
+            let mut envelope = self.0.lock().commands.pop_front()?;
+            envelope.respond.unstash();
+            if !envelope.respond.is_abandoned() {
+                return Some(envelope);
+            }
+        }
+    }
+
     async fn receive(&self) -> Envelope {
         poll_fn(|cx| {
             if let Some(envelope) = self.0.lock().commands.pop_front() {

@@ -25,7 +25,7 @@ use cloudstate_protocol::{
     version,
 };
 use cloudstate_proxy::user_function::{
-    CrdtConnection, EventSourcedConnection, UserFunction, UserFunctionError,
+    CrdtConnection, EventSourcedConnection, UserFunction, UserFunctionError, one_at_a_time,
 };
 use futures_util::{FutureExt, Sink, Stream, future::BoxFuture};
 use tokio::sync::mpsc;
@@ -122,7 +122,7 @@ impl UserFunction for Played {
             incoming,
             outgoing: Some(outgoing),
         });
-        let connection: CrdtConnection = Box::pin(ProxySide {
+        let connection: CrdtConnection = one_at_a_time(ProxySide {
             outgoing: to_user,
             incoming: from_user,
         });

@@ -19,7 +19,7 @@ use cloudstate_proxy::{
     catalog::Catalog,
     router::Router,
     store::{MemoryStore, Store},
-    user_function::{EventSourcedConnection, UserFunction, UserFunctionError},
+    user_function::{EventSourcedConnection, UserFunction, UserFunctionError, one_at_a_time},
 };
 use futures_util::{
     FutureExt, Sink, Stream,
@@ -63,7 +63,7 @@ impl UserFunction for Deaf {
                 })
             })
         } else {
-            Box::pin(Nobody)
+            one_at_a_time(Nobody)
         };
         ready(Ok(connection)).boxed()
     }

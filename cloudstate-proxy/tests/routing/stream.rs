@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use cloudstate_proxy::user_function::{Connection, UserFunctionError};
+use cloudstate_proxy::user_function::{Connection, UserFunctionError, one_at_a_time};
 use futures_util::{Sink, Stream};
 
 /// What a stream does next.
@@ -23,7 +23,7 @@ pub(crate) enum Say<O> {
 pub(crate) fn connection<I: 'static, O: Send + Unpin + 'static>(
     script: impl FnMut(Option<I>) -> Say<O> + Send + Unpin + 'static,
 ) -> Connection<I, O> {
-    Box::pin(Scripted {
+    one_at_a_time(Scripted {
         script,
         outgoing: VecDeque::new(),
         ended: false,

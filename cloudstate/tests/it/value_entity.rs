@@ -470,12 +470,15 @@ async fn the_protocol_server_serves_the_same_machine() {
     let input = messages.map(|message| ValueEntityStreamIn {
         message: Some(message),
     });
-    let replies = ValueEntityClient::new(channel)
+    let response = ValueEntityClient::new(channel)
         .handle(futures_util::stream::iter(input))
         .await
-        .unwrap()
-        .into_inner();
-    let replies = replies.map(|reply| reply.unwrap().message.unwrap());
+        .unwrap();
+    let ahead = response.metadata().get("cloudstate-commands-ahead");
+    assert_eq!(ahead.unwrap(), "64");
+    let replies = response
+        .into_inner()
+        .map(|reply| reply.unwrap().message.unwrap());
     let replies = timeout(PATIENCE, replies.collect::<Vec<_>>())
         .await
         .unwrap();

@@ -15,7 +15,7 @@ use cloudstate_proxy::{
     Proxy, Settings,
     store::StoreLocation,
     user_function::{
-        ActionCall, ActionCommands, ActionResponses, Connection, CrdtConnection,
+        ActionCall, ActionCommands, ActionResponses, Connection, CrdtConnection, Duplex,
         EventSourcedConnection, UserFunction, UserFunctionError, ValueEntityConnection,
     },
 };
@@ -284,6 +284,12 @@ where
         there,
         back,
     })
+}
+
+impl<In: Message, Out: Message> Duplex<In, Out> for Listening<In, Out> {
+    fn commands_ahead(&self) -> usize {
+        self.connection.commands_ahead()
+    }
 }
 
 impl<In: Message, Out> Sink<In> for Listening<In, Out> {

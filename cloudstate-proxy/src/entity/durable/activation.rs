@@ -1,6 +1,7 @@
 //! One stretch of an entity's life in memory: loaded once, then serving commands until it is idle or has to be reloaded.
 
 use std::{
+    collections::VecDeque,
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -31,7 +32,11 @@ pub(super) struct Activation<'a, K: Kind> {
     kind: K,
     pub(super) connection: Connection<K::In, K::Out>,
     last_command: i64,
+    /// The command that is to be replied to next.
     pub(super) running: Option<Running>,
+    /// Those that were given behind it, where the user function takes several. Nothing of them is stored, so that they
+    /// can go back into the inbox.
+    pub(super) ahead: VecDeque<Running>,
     pub(super) unanswered: Unanswered,
     /// The stream started from a snapshot and nothing has been heard since: a failure may be the snapshot's fault.
     snapshot_on_trial: bool,
@@ -71,6 +76,7 @@ impl<'a, K: Kind> Activation<'a, K> {
             connection: loaded.connection,
             last_command: 0,
             running: None,
+            ahead: VecDeque::new(),
             unanswered: Unanswered::default(),
             snapshot_on_trial: loaded.snapshot_on_trial,
         }
@@ -87,6 +93,7 @@ impl<'a, K: Kind> Activation<'a, K> {
         let mut stopping = pin!(host.live.stopping());
         loop {
             let free = self.running.is_none();
+            let takes_another = self.takes_another();
             let said = tokio::select! {
                 biased;
                 committed = self.unanswered.answer_all(), if !self.unanswered.is_empty() => {
@@ -96,9 +103,9 @@ impl<'a, K: Kind> Activation<'a, K> {
                     last_used = Instant::now();
                     Said::whole_or(self.hear(message, inbox))
                 }
-                envelope = inbox.next(), if free && self.unanswered.len() < PIPELINE => {
+                envelope = inbox.next(), if takes_another => {
                     last_used = Instant::now();
-                    self.begin(envelope, timer.as_mut())
+                    self.begin(envelope, inbox, timer.as_mut())
                 }
                 () = &mut timer => Said::whole_or(self.tick(last_used, timer.as_mut())),
                 () = &mut stopping, if free && self.unanswered.is_empty() && inbox.is_empty() => {
@@ -111,14 +118,77 @@ impl<'a, K: Kind> Activation<'a, K> {
                 Said::Last(ending) => Some(ending),
             };
             if let Some(ending) = ending {
-                return Box::pin(self.end(ending)).await;
+                return Box::pin(self.end(ending, inbox)).await;
             }
         }
     }
 
-    /// Sends a command to the user function.
-    fn begin(&mut self, mut envelope: Envelope, mut timer: Pin<&mut Sleep>) -> Said<K::In> {
+    /// Whether the user function can be given a command, behind those that it has perhaps.
+    ///
+    /// It is not given one that it does not take at once: it may be waiting for its replies to be read.
+    fn takes_another(&mut self) -> bool {
+        if self.unanswered.len() >= PIPELINE {
+            return false;
+        }
+        self.running.is_none() || (self.ahead.len() + 1 < self.most_at_a_time() && self.is_ready())
+    }
+
+    /// A snapshot is on trial with one command, which is given again without it.
+    fn most_at_a_time(&self) -> usize {
+        if self.snapshot_on_trial {
+            1
+        } else {
+            self.connection.commands_ahead()
+        }
+    }
+
+    fn is_ready(&mut self) -> bool {
+        let mut now = Context::from_waker(Waker::noop());
+        matches!(
+            self.connection.poll_ready_unpin(&mut now),
+            Poll::Ready(Ok(()))
+        )
+    }
+
+    /// Sends commands to the user function: this one, and as many that wait as it takes meanwhile.
+    fn begin(
+        &mut self,
+        mut envelope: Envelope,
+        inbox: &mut Inbox,
+        mut timer: Pin<&mut Sleep>,
+    ) -> Said<K::In> {
+        // Who is to be woken does not matter: what is not ready now is waited for behind.
+        let mut now = Context::from_waker(Waker::noop());
+        loop {
+            let message = self.command(envelope, timer.as_mut());
+            match self.connection.poll_ready_unpin(&mut now) {
+                Poll::Ready(Ok(())) => {}
+                // The stream says why it ended when it is read.
+                Poll::Ready(Err(_)) => return Said::Whole,
+                Poll::Pending => return Said::Part(Some(message)),
+            }
+            if self.connection.start_send_unpin(message).is_err() {
+                return Said::Whole;
+            }
+            if !self.takes_another() {
+                break;
+            }
+            match inbox.next_waiting() {
+                Some(next) => envelope = next,
+                None => break,
+            }
+        }
+        match self.connection.poll_flush_unpin(&mut now) {
+            Poll::Ready(_) => Said::Whole,
+            Poll::Pending => Said::Part(None),
+        }
+    }
+
+    /// The next command, which is in progress from here on.
+    fn command(&mut self, mut envelope: Envelope, mut timer: Pin<&mut Sleep>) -> K::In {
         self.last_command += 1;
+        // Only a command that may have to be said again keeps its metadata.
+        let may_be_repeated = self.snapshot_on_trial || self.running.is_some();
         let call = &mut envelope.call;
         let command = Command {
             entity_id: self.entity.key().entity_id.to_string(),
@@ -126,8 +196,7 @@ impl<'a, K: Kind> Activation<'a, K> {
             name: call.method.name.to_string(),
             payload: Some(call.message()),
             streamed: false,
-            // Only a command that may have to be said again keeps it.
-            metadata: if self.snapshot_on_trial {
+            metadata: if may_be_repeated {
                 call.metadata.clone()
             } else {
                 call.metadata.take()
@@ -138,27 +207,13 @@ impl<'a, K: Kind> Activation<'a, K> {
         if timer.deadline() > deadline {
             timer.as_mut().reset(deadline);
         }
-        self.running = Some(Running { envelope, since });
-        self.say(K::command(command))
-    }
-
-    /// Sends a message, as far as the user function takes it at once. One that listens does.
-    fn say(&mut self, message: K::In) -> Said<K::In> {
-        // Who is to be woken does not matter: what is not ready now is waited for behind.
-        let mut now = Context::from_waker(Waker::noop());
-        match self.connection.poll_ready_unpin(&mut now) {
-            Poll::Ready(Ok(())) => {}
-            // The stream says why it ended when it is read.
-            Poll::Ready(Err(_)) => return Said::Whole,
-            Poll::Pending => return Said::Part(Some(message)),
+        let command_in_progress = Running { envelope, since };
+        if self.running.is_none() {
+            self.running = Some(command_in_progress);
+        } else {
+            self.ahead.push_back(command_in_progress);
         }
-        if self.connection.start_send_unpin(message).is_err() {
-            return Said::Whole;
-        }
-        match self.connection.poll_flush_unpin(&mut now) {
-            Poll::Ready(_) => Said::Whole,
-            Poll::Pending => Said::Part(None),
-        }
+        K::command(command)
     }
 
     /// Sends the message, or else what is left of the last one.
@@ -208,11 +263,11 @@ impl<'a, K: Kind> Activation<'a, K> {
 
     fn reply(&mut self, reply: Reply<K::Changes>) -> Option<Ending> {
         let running = match self.running.take() {
-            Some(running) if reply.command_id == self.last_command => running,
+            Some(running) if reply.command_id == self.next_reply() => running,
             other => {
                 self.running = other;
                 let text = format!(
-                    "a reply to command {}, which is not the one it was given",
+                    "a reply to command {}, which is not the one it was given, or not in order",
                     reply.command_id
                 );
                 return Some(Ending::Defect(text));
@@ -229,7 +284,12 @@ impl<'a, K: Kind> Activation<'a, K> {
                 running.envelope.respond,
                 Err(CallError::refused(failure.description)),
             );
-            return restart.then_some(Ending::Restart);
+            if restart {
+                // Those behind it are of no use to a user function that is not what they were given to any more.
+                return Some(Ending::Restart);
+            }
+            self.move_up();
+            return None;
         }
         let change = match self.kind.write(self.entity, reply.changes) {
             Ok(change) => change,
@@ -248,7 +308,25 @@ impl<'a, K: Kind> Activation<'a, K> {
         };
         self.unanswered
             .push(commit, running.envelope.respond, Ok(outcome));
+        self.move_up();
         None
+    }
+
+    /// The id of the running command.
+    fn next_reply(&self) -> i64 {
+        self.last_command - i64::try_from(self.ahead.len()).unwrap_or(i64::MAX)
+    }
+
+    /// The running command is done. The time of the one behind it begins: until now it has waited.
+    fn move_up(&mut self) {
+        self.running = self.ahead.pop_front().map(|next| Running {
+            since: Instant::now(),
+            ..next
+        });
+        if self.running.is_none() {
+            // An idle entity keeps no room.
+            self.ahead.shrink_to(0);
+        }
     }
 
     /// What a reply publishes, where its method's replies are.

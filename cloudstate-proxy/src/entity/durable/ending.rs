@@ -1,10 +1,14 @@
 //! How an activation ends: idle, restarted, given up, or at odds with the store.
 
-use futures_util::SinkExt;
+use futures_util::{SinkExt, StreamExt};
 use tonic::Code;
 
 use super::{End, Kind, activation::Activation};
-use crate::{call::CallError, entity::closing, store::StoreError};
+use crate::{
+    call::CallError,
+    entity::{Inbox, closing},
+    store::StoreError,
+};
 
 /// Why an activation does not go on. What is left to do takes time.
 #[derive(Debug)]
@@ -27,7 +31,11 @@ pub(super) enum Ending {
 
 impl<K: Kind> Activation<'_, K> {
     /// Answers whoever waits, and closes the stream where it is of use to.
-    pub(super) async fn end(&mut self, ending: Ending) -> End {
+    ///
+    /// Commands that were given ahead of the running one's reply are for the next activation, like those that have not
+    /// been given yet: whatever the user function made of them was on this stream, and nothing of it is stored.
+    pub(super) async fn end(&mut self, ending: Ending, inbox: &mut Inbox) -> End {
+        let moot = self.put_back(inbox);
         let end = match ending {
             Ending::Idle => self.settle(End::Idle).await,
             Ending::Stopped => End::Stopped,
@@ -50,9 +58,18 @@ impl<K: Kind> Activation<'_, K> {
             end,
             End::Idle | End::Stopped | End::Reload { at_once: true }
         ) {
-            self.close().await;
+            self.close(moot).await;
         }
         end
+    }
+
+    /// Puts the commands that were given ahead back into the inbox, in their order.
+    fn put_back(&mut self, inbox: &mut Inbox) -> usize {
+        let moot = self.ahead.len();
+        for ahead in self.ahead.drain(..).rev() {
+            inbox.put_back(ahead.envelope);
+        }
+        moot
     }
 
     /// Answers what was handled before, then the running command with an error; those that wait are for the next
@@ -81,12 +98,18 @@ impl<K: Kind> Activation<'_, K> {
         End::Reload { at_once: false }
     }
 
-    /// Half-closes the stream and waits for the user function to complete it.
-    async fn close(&mut self) {
+    /// Half-closes the stream and waits for the user function to complete it, perhaps behind as many replies that are moot.
+    async fn close(&mut self, moot: usize) {
         let entity = self.entity.key();
         let connection = &mut self.connection;
         closing::close(entity, async {
             connection.close().await?;
+            for _ in 0..moot {
+                match connection.next().await {
+                    Some(message) => drop(message?),
+                    None => return Ok(()),
+                }
+            }
             closing::hear_out(entity, connection).await
         })
         .await;

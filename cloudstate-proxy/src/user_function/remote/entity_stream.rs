@@ -19,7 +19,12 @@ use super::{
     connections::lost,
     framing::{self, Received},
 };
-use crate::user_function::UserFunctionError;
+use crate::user_function::{Duplex, UserFunctionError};
+
+/// By this header of its response a user function says how many commands it may be given on the stream at a time.
+const COMMANDS_AHEAD: &str = "cloudstate-commands-ahead";
+/// As many at most, whatever it says.
+const MOST_AHEAD: usize = 256;
 
 /// Bytes that may be said before it matters whether the other side takes them: a command for an entity that keeps up
 /// costs HTTP/2 nothing but to take it.
@@ -40,6 +45,7 @@ pub(super) struct EntityStream<Out> {
     received: Received<Out>,
     /// Bytes heard of which the other side has not been told.
     untold: usize,
+    commands_ahead: usize,
 }
 
 /// Many gRPC servers send no response headers before their first message.
@@ -76,6 +82,7 @@ pub(super) fn open<Out: Message + Default>(
         incoming: Incoming::Opening(response),
         received: Received::new(max_message_size),
         untold: 0,
+        commands_ahead: 1,
     })
 }
 
@@ -110,6 +117,7 @@ impl<Out> EntityStream<Out> {
                         )))));
                     }
                     outcome(&head.headers)?;
+                    self.commands_ahead = commands_ahead(&head.headers);
                     self.incoming = Incoming::Open(body);
                 }
                 Incoming::Open(body) => {
@@ -209,6 +217,20 @@ impl<Out: Message + Default> Stream for EntityStream<Out> {
     }
 }
 
+impl<In: Message, Out: Message + Default + 'static> Duplex<In, Out> for EntityStream<Out> {
+    fn commands_ahead(&self) -> usize {
+        self.commands_ahead
+    }
+}
+
+fn commands_ahead(headers: &HeaderMap) -> usize {
+    headers
+        .get(COMMANDS_AHEAD)
+        .and_then(|value| value.to_str().ok()?.parse().ok())
+        .unwrap_or(1)
+        .clamp(1, MOST_AHEAD)
+}
+
 /// What the end of a call says, where there is one among these headers.
 fn outcome(headers: &HeaderMap) -> Result<(), UserFunctionError> {
     match Status::from_header_map(headers) {
@@ -231,5 +253,25 @@ fn broken(error: &h2::Error) -> UserFunctionError {
         UserFunctionError::new(format!("the user function broke the stream off: {error}"))
     } else {
         lost(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_go_ahead_only_where_that_is_said() {
+        let said = |value: &'static str| {
+            let value = HeaderValue::from_static(value);
+            commands_ahead(&HeaderMap::from_iter([(
+                http::HeaderName::from_static(COMMANDS_AHEAD),
+                value,
+            )]))
+        };
+        assert_eq!(commands_ahead(&HeaderMap::new()), 1);
+        assert_eq!((said("64"), said("1"), said("0")), (64, 1, 1));
+        assert_eq!((said("many"), said("-3"), said("")), (1, 1, 1));
+        assert_eq!(said("1000000"), MOST_AHEAD);
     }
 }
