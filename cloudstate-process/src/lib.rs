@@ -45,11 +45,13 @@ mod logging;
 #[cfg(unix)]
 mod open_files;
 mod shutdown;
+mod stopping;
 pub mod value;
 
 pub use announcement::announce;
 pub use command_line::{BadSetting, NoSettings, Program};
 pub use shutdown::{shutdown_signal, until_stopped};
+pub use stopping::{Stopped, Stopping};
 
 /// Exit code of a process that has a bad setting: `EX_CONFIG` of BSD's sysexits.
 pub const BAD_SETTING: u8 = 78;

@@ -8,18 +8,27 @@ mod http_json;
 mod listener;
 mod metadata;
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use cloudstate_process::{Stopped, Stopping};
+use futures_util::FutureExt;
 
 use http::{
     Request, Response,
     header::{CONTENT_TYPE, ORIGIN},
 };
 use hyper::body::Incoming;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::{
-    sync::CancellationToken,
-    task::{TaskTracker, task_tracker::TaskTrackerToken},
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Sleep, sleep},
 };
+use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 use tonic::{Code, body::Body};
 
 use crate::{
@@ -51,7 +60,7 @@ pub(crate) struct Frontend {
     tracer: Tracer,
     places: Arc<Semaphore>,
     requests: TaskTracker,
-    stopping: CancellationToken,
+    stopping: Stopping,
     max_requests: usize,
     max_message_size: usize,
     /// How long the message of a request may take to arrive.
@@ -83,7 +92,7 @@ impl Frontend {
             tracer,
             places: Arc::new(Semaphore::new(max_requests)),
             requests,
-            stopping: CancellationToken::new(),
+            stopping: Stopping::default(),
             max_requests,
             max_message_size: settings.max_message_size.get(),
             request_timeout: settings.request_timeout,
@@ -119,7 +128,7 @@ impl Frontend {
 
     /// Tells those who ask for its health that it stops, and waits until no request is in progress.
     async fn wind_down(&self) {
-        self.stopping.cancel();
+        self.stopping.stop();
         self.readiness.stop();
         self.tell_health().await;
         self.requests.close();
@@ -174,13 +183,37 @@ impl Frontend {
         }
     }
 
-    /// Completes when the process has been asked to stop and a stream has had its time for one more message.
-    ///
-    /// A stream that goes on may finish; one that waits for something to happen would keep the process.
-    async fn stopped(&self) -> CallError {
-        self.stopping.cancelled().await;
-        tokio::time::sleep(LAST_MESSAGE).await;
-        CallError::stopping()
+    /// What ends a stream when the process stops.
+    fn last_message(&self) -> LastMessage {
+        LastMessage {
+            stopped: self.stopping.stopped(),
+            time: None,
+        }
+    }
+}
+
+/// Ends a stream when the process has been asked to stop and the stream has had its time for one more message.
+///
+/// A stream that goes on may finish; one that waits for something to happen would keep the process.
+#[derive(Debug)]
+struct LastMessage {
+    stopped: Stopped,
+    time: Option<Pin<Box<Sleep>>>,
+}
+
+impl LastMessage {
+    /// A message has come: the next has its own time.
+    fn has_come(&mut self) {
+        self.time = None;
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<CallError> {
+        ready!(self.stopped.poll_unpin(cx));
+        let time = self
+            .time
+            .get_or_insert_with(|| Box::pin(sleep(LAST_MESSAGE)));
+        ready!(time.as_mut().poll(cx));
+        Poll::Ready(CallError::stopping())
     }
 }
 

@@ -77,33 +77,26 @@ impl OpenedStream for Opened {
 
     fn receive(
         &mut self,
-        message: EventSourcedStreamIn,
+        mut message: EventSourcedStreamIn,
         replies: &mut VecDeque<EventSourcedStreamOut>,
     ) -> Result<(), Failure> {
-        let reply = match (&mut *self, message.message) {
-            (_, Some(In::Init(_))) => return Err(protocol_error(0, "Entity already inited")),
-            (_, None) => return Err(protocol_error(0, "Received empty/unknown message")),
-            (Self::Live(entity), Some(In::Event(event))) => return replay(entity, event),
-            (Self::Live(entity), Some(In::Command(command))) => {
-                let (reply, next) = handle(entity, command)?;
-                if let Next::AwaitRestart = next {
-                    let entity_id = entity.id().clone();
-                    *self = Self::AwaitingRestart { entity_id };
-                }
-                reply
+        // By reference: a command is too large to be moved from hand to hand.
+        match message.message {
+            Some(In::Command(ref mut command)) => {
+                let reply = self.command(command)?;
+                replies.push_back(out(Out::Reply(reply)));
+                Ok(())
             }
-            (Self::AwaitingRestart { .. }, Some(In::Event(_))) => {
-                return Err(protocol_error(
+            Some(In::Event(event)) => match self {
+                Self::Live(entity) => replay(entity, event),
+                Self::AwaitingRestart { .. } => Err(protocol_error(
                     0,
                     "Received an event on a stream whose restart was requested",
-                ));
-            }
-            (Self::AwaitingRestart { entity_id }, Some(In::Command(command))) => {
-                refuse_until_restart(entity_id, &command)?
-            }
-        };
-        replies.push_back(out(Out::Reply(reply)));
-        Ok(())
+                )),
+            },
+            Some(In::Init(_)) => Err(protocol_error(0, "Entity already inited")),
+            None => Err(protocol_error(0, "Received empty/unknown message")),
+        }
     }
 
     fn metadata(message: &EventSourcedStreamIn) -> Option<&Metadata> {
@@ -136,6 +129,23 @@ impl OpenedStream for Opened {
     }
 }
 
+impl Opened {
+    fn command(&mut self, command: &mut Command) -> Result<EventSourcedReply, Failure> {
+        let entity = match self {
+            Self::Live(entity) => entity,
+            Self::AwaitingRestart { entity_id } => {
+                return refuse_until_restart(entity_id, command);
+            }
+        };
+        let (reply, next) = handle(entity, command)?;
+        if let Next::AwaitRestart = next {
+            let entity_id = entity.id().clone();
+            *self = Self::AwaitingRestart { entity_id };
+        }
+        Ok(reply)
+    }
+}
+
 enum Next {
     GoOn,
     AwaitRestart,
@@ -150,14 +160,17 @@ fn replay(entity: &mut Entity, event: EventSourcedEvent) -> Result<(), Failure> 
         .map_err(|error| failure(0, error.to_string()))
 }
 
-fn handle(entity: &mut Entity, command: Command) -> Result<(EventSourcedReply, Next), Failure> {
+fn handle(
+    entity: &mut Entity,
+    command: &mut Command,
+) -> Result<(EventSourcedReply, Next), Failure> {
     let id = command.id;
-    check_recipient(entity.id(), &command)?;
-    let Some(payload) = command.payload else {
+    check_recipient(entity.id(), command)?;
+    let Some(payload) = command.payload.take() else {
         return Err(protocol_error(id, "No command payload"));
     };
     let outcome = entity
-        .run(|live| live.handle(id, &command.name, payload.value, command.metadata))
+        .run(|live| live.handle(id, &command.name, payload.value, command.metadata.take()))
         .map_err(unexpected(id))?;
     match outcome {
         Ok(done) => {

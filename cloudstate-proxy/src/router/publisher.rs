@@ -14,10 +14,10 @@ use crate::{
 /// Where the reply of one call goes beside its caller: the topic of the method that was called first, whoever answers.
 ///
 /// An event-sourced or value entity publishes its own replies, together with the changes that they tell of.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Publisher(Option<Due>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Due {
     topic: Arc<Topic>,
     method: Arc<Method>,
@@ -46,6 +46,11 @@ impl Publisher {
         if let Some(due) = &mut self.0 {
             due.by_entity = false;
         }
+    }
+
+    /// Whether there is something to do for a reply.
+    pub(super) fn is_due(&self) -> bool {
+        self.0.as_ref().is_some_and(|due| !due.by_entity)
     }
 
     /// Publishes a reply, unless that has been done.

@@ -203,12 +203,13 @@ pub(super) struct Slot(Arc<Mutex<Option<ActionResponse>>>);
 impl Slot {
     /// Leaves a response there, and waits until it is taken.
     ///
-    /// No waker is kept: the one that takes it polls the handler again for the next.
+    /// No waker is kept, and nothing is looked at: the one that takes it, at once, polls the handler again for the next.
     async fn put(&self, response: ActionResponse) {
         *self.lock() = Some(response);
-        future::poll_fn(|_| match *self.lock() {
-            None => Poll::Ready(()),
-            Some(_) => Poll::Pending,
+        let mut is_there = true;
+        future::poll_fn(|_| match mem::take(&mut is_there) {
+            true => Poll::Pending,
+            false => Poll::Ready(()),
         })
         .await;
     }

@@ -69,6 +69,9 @@ impl Desk {
         let _alive = Arc::clone(&self.alive);
         let mut count = pb::Count::default();
         while let Some(note) = notes.next().await {
+            if note.text == "hang" {
+                std::future::pending::<()>().await;
+            }
             ensure!(note.text != "stop", "stopped at note {}", count.notes + 1);
             assert_ne!(note.text, "panic boom", "boom");
             count.notes += 1;

@@ -1,14 +1,16 @@
 //! What a client sends: its messages, checked, and how long it waits.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    mem,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use cloudstate_protocol::Any;
-use futures_util::{
-    StreamExt,
-    future::pending,
-    stream::{self, BoxStream},
-};
+use futures_util::{Stream, StreamExt, stream::BoxStream};
 use http::HeaderMap;
 use tokio::sync::oneshot;
 use tonic::{Code, Status, Streaming};
@@ -66,29 +68,64 @@ pub(super) fn all_messages(
     metrics: Metrics,
 ) -> (BoxStream<'static, Any>, oneshot::Receiver<Status>) {
     let (refuse, refused) = oneshot::channel();
-    let messages = stream::unfold((messages, refuse), move |(mut messages, refuse)| {
-        let (method, metrics) = (Arc::clone(&method), metrics.clone());
-        async move {
-            let message = match messages.message().await {
-                Ok(message) => message.map(|message| checked(message, &method)).transpose(),
-                Err(status) => Err(explain(status, limit, &metrics)),
-            };
-            match message {
-                Ok(message) => {
-                    let message = Any {
-                        type_url: method.request_type_url.clone(),
-                        value: message?,
-                    };
-                    Some((message, (messages, refuse)))
-                }
-                Err(status) => {
+    let messages = Messages {
+        messages,
+        method,
+        limit,
+        metrics,
+        state: State::Reading(refuse),
+    };
+    (messages.boxed(), refused)
+}
+
+/// The messages of a client that streams.
+struct Messages {
+    messages: Streaming<Bytes>,
+    method: Arc<Method>,
+    limit: usize,
+    metrics: Metrics,
+    state: State,
+}
+
+enum State {
+    /// A bad message will be told here.
+    Reading(oneshot::Sender<Status>),
+    Refused,
+    Ended,
+}
+
+impl Stream for Messages {
+    type Item = Any;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Any>> {
+        let this = &mut *self;
+        match this.state {
+            State::Reading(_) => {}
+            State::Refused => return Poll::Pending,
+            State::Ended => return Poll::Ready(None),
+        }
+        let message = match ready!(this.messages.poll_next_unpin(cx)) {
+            Some(Ok(message)) => checked(message, &this.method),
+            Some(Err(status)) => Err(explain(status, this.limit, &this.metrics)),
+            None => {
+                this.state = State::Ended;
+                return Poll::Ready(None);
+            }
+        };
+        match message {
+            Ok(value) => Poll::Ready(Some(Any {
+                type_url: this.method.request_type_url.clone(),
+                value,
+            })),
+            Err(status) => {
+                if let State::Reading(refuse) = mem::replace(&mut this.state, State::Refused) {
+                    // Nobody hears it if the call has ended already.
                     let _ = refuse.send(status);
-                    pending().await
                 }
+                Poll::Pending
             }
         }
-    });
-    (messages.boxed(), refused)
+    }
 }
 
 pub(super) fn checked(message: Bytes, method: &Method) -> Result<Bytes, Status> {

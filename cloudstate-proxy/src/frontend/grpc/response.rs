@@ -1,28 +1,26 @@
 //! What a client receives: one message, or a stream of them that ends in good order or with a status.
 
 use std::{
+    future::poll_fn,
     pin::Pin,
     sync::{Arc, OnceLock},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use cloudstate_protocol::cloudstate::Metadata;
-use futures_util::{
-    Stream, StreamExt,
-    future::{pending, ready},
-    stream::{self, BoxStream},
-};
+use futures_util::{FutureExt, Stream, StreamExt};
 use http_body_util::BodyExt;
 use tokio::{
     sync::oneshot,
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, Sleep, sleep_until, timeout},
 };
 use tonic::{Code, Response, Status, body::Body};
 
 use crate::{
     call::Answer,
-    frontend::{Frontend, InProgress, metadata},
+    frontend::{InProgress, LastMessage, metadata},
     router::Answers,
 };
 
@@ -33,7 +31,7 @@ pub(super) enum Responses {
         /// Counts the request until this has been handed over.
         _in_progress: Option<InProgress>,
     },
-    Many(BoxStream<'static, Result<Bytes, Status>>),
+    Many(Box<Responding>),
 }
 
 impl Stream for Responses {
@@ -92,27 +90,52 @@ pub(super) fn deadline_exceeded() -> Status {
 
 /// A call whose answers come one after the other, and everything that ends it early.
 pub(super) struct Responding {
-    pub(super) answers: Answers,
+    answers: Answers,
     /// Says what is wrong with a message of the client.
-    pub(super) refused: Option<oneshot::Receiver<Status>>,
-    pub(super) deadline: Option<Instant>,
-    pub(super) frontend: Arc<Frontend>,
-    pub(super) in_progress: Option<InProgress>,
+    refused: Option<oneshot::Receiver<Status>>,
+    deadline: Option<Pin<Box<Sleep>>>,
+    last_message: LastMessage,
+    /// The message that the head of the response has waited for.
+    first: Option<Bytes>,
+    /// Where the first metadata is kept, if that is too late for the head.
+    late: Option<LateMetadata>,
+    ended: bool,
+    in_progress: Option<InProgress>,
 }
 
 impl Responding {
+    pub(super) fn new(
+        answers: Answers,
+        refused: Option<oneshot::Receiver<Status>>,
+        deadline: Option<Instant>,
+        last_message: LastMessage,
+        in_progress: Option<InProgress>,
+    ) -> Self {
+        Self {
+            answers,
+            refused,
+            deadline: deadline.map(|deadline| Box::pin(sleep_until(deadline))),
+            last_message,
+            first: None,
+            late: None,
+            ended: false,
+            in_progress,
+        }
+    }
+
     /// A response of one message: the first.
     pub(super) async fn only(mut self) -> Result<Response<Responses>, Status> {
-        let answer = self.next().await.transpose()?.flatten();
+        let answer = self.next_answer().await.transpose()?.flatten();
         Ok(one(answer.ok_or_else(no_message)?, self.in_progress))
     }
 
     /// A response of all messages. Its headers wait a while for the first outcome, whose metadata is among them; that of
     /// a later one comes with the trailers.
-    pub(super) async fn many(mut self) -> Result<Response<Responses>, Status> {
-        let Ok(first) = timeout(self.frontend.web.stream_head_wait, self.next()).await else {
+    pub(super) async fn many(mut self, head_wait: Duration) -> Result<Response<Responses>, Status> {
+        let Ok(first) = timeout(head_wait, self.next_answer()).await else {
             let late = LateMetadata::default();
-            let mut response = Response::new(Responses::Many(self.rest(Some(late.clone()))));
+            self.late = Some(late.clone());
+            let mut response = Response::new(Responses::Many(Box::new(self)));
             response.extensions_mut().insert(late);
             return Ok(response);
         };
@@ -120,69 +143,80 @@ impl Responding {
         let (metadata, first) = first.map_or_else(Default::default, |first| {
             (first.metadata, Some(first.payload))
         });
-        let messages = stream::iter(first.map(Ok)).chain(self.rest(None)).boxed();
-        Ok(respond(metadata, Responses::Many(messages)))
+        self.first = first;
+        Ok(respond(metadata, Responses::Many(Box::new(self))))
     }
 
-    /// The messages from here on. The first metadata among them is kept in `late`.
-    fn rest(self, late: Option<LateMetadata>) -> BoxStream<'static, Result<Bytes, Status>> {
-        let answers = stream::unfold(Some(self), |responding| async {
-            let mut responding = responding?;
-            match responding.next().await? {
-                Ok(answer) => Some((Ok(answer), Some(responding))),
-                Err(status) => Some((Err(status), None)),
+    async fn next_answer(&mut self) -> Option<Result<Option<Answer>, Status>> {
+        poll_fn(|cx| self.poll_answer(cx)).await
+    }
+
+    fn poll_answer(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Option<Answer>, Status>>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        let answer = ready!(self.poll_end_or_answer(cx));
+        let code = match &answer {
+            Some(Ok(_)) => return Poll::Ready(answer),
+            Some(Err(status)) => status.code(),
+            None => Code::Ok,
+        };
+        self.ended = true;
+        if let Some(in_progress) = &mut self.in_progress {
+            in_progress.meter.answered(code);
+        }
+        Poll::Ready(answer)
+    }
+
+    fn poll_end_or_answer(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Option<Answer>, Status>>> {
+        if let Some(refused) = &mut self.refused {
+            match refused.poll_unpin(cx) {
+                Poll::Ready(Ok(status)) => return Poll::Ready(Some(Err(status))),
+                // The client has sent everything.
+                Poll::Ready(Err(_)) => self.refused = None,
+                Poll::Pending => {}
             }
-        });
-        let payload = move |answer: Answer| {
-            if let (Some(LateMetadata(late)), Some(metadata)) = (&late, answer.metadata) {
+        }
+        if let Poll::Ready(answer) = self.answers.poll_next_unpin(cx) {
+            self.last_message.has_come();
+            return Poll::Ready(answer.map(|answer| answer.map_err(Status::from)));
+        }
+        if let Some(deadline) = &mut self.deadline
+            && deadline.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(Some(Err(deadline_exceeded())));
+        }
+        let stopping = ready!(self.last_message.poll(cx));
+        Poll::Ready(Some(Err(stopping.into())))
+    }
+}
+
+impl Stream for Responding {
+    type Item = Result<Bytes, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(Ok(first)));
+        }
+        loop {
+            let answer = match ready!(self.poll_answer(cx)) {
+                Some(Ok(Some(answer))) => answer,
+                Some(Ok(None)) => continue,
+                Some(Err(status)) => return Poll::Ready(Some(Err(status))),
+                None => return Poll::Ready(None),
+            };
+            if let (Some(LateMetadata(late)), Some(metadata)) = (&self.late, answer.metadata) {
                 // There is one set of trailers: further metadata is dropped, as it is behind a head that was in time.
                 let _ = late.set(metadata);
             }
-            answer.payload
-        };
-        let payloads = answers
-            .filter_map(move |answer| ready(answer.map(|answer| answer.map(&payload)).transpose()));
-        payloads.boxed()
-    }
-
-    async fn next(&mut self) -> Option<Result<Option<Answer>, Status>> {
-        let next = self.wait_for_next().await;
-        if let Some(in_progress) = &mut self.in_progress {
-            match &next {
-                Some(Ok(_)) => {}
-                Some(Err(status)) => in_progress.meter.answered(status.code()),
-                None => in_progress.meter.answered(Code::Ok),
-            }
+            return Poll::Ready(Some(Ok(answer.payload)));
         }
-        next
-    }
-
-    async fn wait_for_next(&mut self) -> Option<Result<Option<Answer>, Status>> {
-        tokio::select! {
-            biased;
-            status = refusal(&mut self.refused) => Some(Err(status)),
-            answer = self.answers.next() => answer.map(|answer| answer.map_err(Status::from)),
-            () = passed(self.deadline) => Some(Err(deadline_exceeded())),
-            error = self.frontend.stopped() => Some(Err(error.into())),
-        }
-    }
-}
-
-async fn refusal(refused: &mut Option<oneshot::Receiver<Status>>) -> Status {
-    if let Some(receiver) = refused {
-        match receiver.await {
-            Ok(status) => return status,
-            // The client has sent everything.
-            Err(_) => *refused = None,
-        }
-    }
-    pending().await
-}
-
-async fn passed(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline).await,
-        None => pending().await,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Responses that are streams: a line of JSON per message, server-sent events, or the raw bytes of `google.api.HttpBody`.
 
-use std::{io, sync::Arc};
+use std::{future::poll_fn, io, sync::Arc};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::{StreamExt, future::ready, stream};
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     call::{Answer, Call, CallError},
-    frontend::{Frontend, InProgress},
+    frontend::{Frontend, InProgress, LastMessage},
     router::Answers,
     trace::Trace,
     transcoding::Renderer,
@@ -45,6 +45,7 @@ struct Responding {
     renderer: Renderer,
     framing: Framing,
     frontend: Arc<Frontend>,
+    last_message: LastMessage,
     /// Counts the request until its last message has been handed over.
     in_progress: Option<InProgress>,
     trace: Trace,
@@ -68,6 +69,7 @@ pub(super) async fn answer(
         renderer,
         framing,
         frontend: Arc::clone(frontend),
+        last_message: frontend.last_message(),
         in_progress: in_progress.take(),
     };
     let (mut content_type, mut metadata, mut first) = (framing.content_type(), None, None);
@@ -112,8 +114,9 @@ impl Responding {
         let next = tokio::select! {
             biased;
             answer = self.answers.next() => answer,
-            error = self.frontend.stopped() => Some(Err(error)),
+            error = poll_fn(|cx| self.last_message.poll(cx)) => Some(Err(error)),
         };
+        self.last_message.has_come();
         if let Some(InProgress { meter, .. }) = &mut self.in_progress {
             match &next {
                 Some(Ok(_)) => {}

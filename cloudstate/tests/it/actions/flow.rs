@@ -35,6 +35,34 @@ async fn a_slow_client_slows_the_handler_down_over_the_network() {
 }
 
 #[tokio::test]
+async fn a_stream_that_is_not_read_stops_no_other_of_its_connection() {
+    let caller = Caller::over_network().await;
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&sent);
+    let text = "x".repeat(16 << 10);
+    let notes = stream::repeat_with(move || {
+        counter.fetch_add(1, Ordering::SeqCst);
+        note(&text)
+    });
+    let opening = stream::iter([first(pb::Desk::Collect), note("hang")]);
+    let filling = caller.clone();
+    let filling = tokio::spawn(async move { filling.streamed_in(opening.chain(notes)).await });
+    // Until nothing more fits, and for a while after that.
+    let (mut unchanged, mut last) = (0, 0);
+    while unchanged < 50 {
+        let asked = caller.one(command(pb::Desk::Ask, "say here"));
+        let answer = timeout(PATIENCE, asked).await.expect("an answer");
+        assert_eq!(answer.unwrap(), said("here"));
+        let now = sent.load(Ordering::SeqCst);
+        let more = now > last || now == 0;
+        unchanged = if more { 0 } else { unchanged + 1 };
+        last = now;
+    }
+    assert!(!filling.is_finished());
+    filling.abort();
+}
+
+#[tokio::test]
 async fn messages_are_read_as_the_handler_takes_them() {
     let caller = Caller::in_process();
     let read = Arc::new(AtomicUsize::new(0));
