@@ -235,7 +235,7 @@ impl std::error::Error for CallError {}
 impl From<StoreError> for CallError {
     fn from(error: StoreError) -> Self {
         let code = match &error {
-            StoreError::Conflict { .. } => Code::Aborted,
+            StoreError::Conflict { .. } | StoreError::NoValue { .. } => Code::Aborted,
             StoreError::Overloaded { .. } => Code::ResourceExhausted,
             StoreError::Unavailable { .. } | StoreError::Closed => Code::Unavailable,
             StoreError::Corrupt { .. } => Code::DataLoss,

@@ -14,7 +14,9 @@
 //! | `value` | the plain value, and what it is as a delta |
 //! | `difference` | the delta that leads from one value to another |
 //! | `encoding` | the form in which a copy is stored and sent to other replicas |
+//! | `changes` | the form in which changes are stored behind a copy |
 
+mod changes;
 mod data;
 mod difference;
 mod dot;
@@ -32,6 +34,7 @@ use data::Data;
 use dot::Seen;
 use update::Change;
 
+pub use changes::Changes;
 pub use data::Kind;
 pub use dot::ReplicaId;
 pub use element::Element;

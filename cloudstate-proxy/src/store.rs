@@ -208,8 +208,30 @@ pub struct Put {
     pub entity: Arc<EntityRef>,
     /// The revision that the writer knows; anything else in the store is a conflict. The new one is the next number.
     pub after: u64,
-    /// The new value; `None` deletes the one that is there.
-    pub value: Option<Any>,
+    /// What becomes of the value.
+    pub change: Change,
+}
+
+/// What a [`Put`] makes of a value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// The value is this one. What was stored of it before is dropped.
+    Whole(Any),
+    /// What leads from the value at the revision before to this one; only its writer knows how. It is kept beside the
+    /// value, behind the deltas before it. Refused where there is no value.
+    Delta(Any),
+    /// There is no value any more.
+    Delete,
+}
+
+impl Change {
+    /// What has to be stored.
+    pub fn payload(&self) -> Option<&Any> {
+        match self {
+            Self::Whole(payload) | Self::Delta(payload) => Some(payload),
+            Self::Delete => None,
+        }
+    }
 }
 
 /// Events to store behind whatever is there: of a log that many write to and nobody owns.
@@ -248,8 +270,10 @@ impl Write {
 pub struct StoredValue {
     /// How many changes it has seen; 0 if there never was a value. Deleting is a change.
     pub revision: u64,
-    /// What was stored; `None` if it was deleted.
+    /// The last one that was stored whole; `None` if it was deleted.
     pub payload: Option<Any>,
+    /// What has changed it since, oldest first: the last of them makes the value of this revision.
+    pub deltas: Vec<Any>,
 }
 
 /// The value of one of many entities.
@@ -259,8 +283,18 @@ pub struct EntityValue {
     pub entity: EntityKey,
     /// As [`StoredValue::revision`].
     pub revision: u64,
-    /// What was stored.
+    /// As [`StoredValue::payload`].
     pub payload: Any,
+    /// As [`StoredValue::deltas`].
+    pub deltas: Vec<Any>,
+}
+
+impl EntityValue {
+    /// Bytes of what is stored of it.
+    fn size(&self) -> usize {
+        let deltas = self.deltas.iter().map(|delta| delta.value.len());
+        self.payload.value.len() + deltas.sum::<usize>()
+    }
 }
 
 /// An event of an entity.

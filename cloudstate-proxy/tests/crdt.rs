@@ -15,6 +15,8 @@ mod histories;
 #[path = "crdt/observer.rs"]
 mod observer;
 
+#[path = "crdt/changes.rs"]
+mod changes;
 #[path = "crdt/differences.rs"]
 mod differences;
 #[path = "crdt/encoding.rs"]

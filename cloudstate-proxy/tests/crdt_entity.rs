@@ -12,6 +12,8 @@ mod bench;
 mod deltas;
 #[path = "crdt_entity/gated.rs"]
 mod gated;
+#[path = "crdt/generated.rs"]
+mod generated;
 #[path = "proto/pool.rs"]
 mod pool;
 #[path = "crdt_entity/user_side.rs"]
@@ -29,5 +31,7 @@ mod histories;
 mod lifecycle;
 #[path = "crdt_entity/port.rs"]
 mod port;
+#[path = "crdt_entity/reloads.rs"]
+mod reloads;
 #[path = "crdt_entity/streams.rs"]
 mod streams;

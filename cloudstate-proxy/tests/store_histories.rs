@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, future::Future, path::Path, sync::Arc};
 
 use cloudstate_protocol::Any;
 use cloudstate_proxy::store::{
-    Append, EntityKey, EntityRef, MemoryStore, Put, SqliteStore, Store, StoreError, StoredSnapshot,
-    StoredValue,
+    Append, Change, EntityKey, EntityRef, MemoryStore, Put, SqliteStore, Store, StoreError,
+    StoredSnapshot, StoredValue,
 };
 use proptest::prelude::*;
 
@@ -18,17 +18,26 @@ enum Step {
         entity: u8,
         appends: Vec<(usize, bool)>,
     },
-    /// Changes of one entity's value, all queued before the first is awaited; `false` deletes.
-    Put { entity: u8, changes: Vec<bool> },
+    /// Changes of one entity's value, all queued before the first is awaited.
+    Put { entity: u8, changes: Vec<Deed> },
     /// An append by a writer who is wrong by so many events.
     Conflict { entity: u8, wrong: u64 },
     /// The store is closed and opened again.
     Reopen,
 }
 
+/// What becomes of a value. A delta of nothing is a whole one.
+#[derive(Clone, Copy, Debug)]
+enum Deed {
+    Whole,
+    Delta,
+    Delete,
+}
+
 fn step() -> impl Strategy<Value = Step> {
     let appends = prop::collection::vec((0_usize..5, any::<bool>()), 1..5);
-    let changes = prop::collection::vec(prop::bool::weighted(0.8), 1..5);
+    let deed = prop_oneof![2 => Just(Deed::Whole), 4 => Just(Deed::Delta), 1 => Just(Deed::Delete)];
+    let changes = prop::collection::vec(deed, 1..5);
     prop_oneof![
         4 => (0_u8..4, changes).prop_map(|(entity, changes)| Step::Put { entity, changes }),
         8 => (0_u8..4, appends).prop_map(|(entity, appends)| Step::Append { entity, appends }),
@@ -79,19 +88,33 @@ impl Model {
         }
     }
 
-    fn put(&mut self, entity: u8, is_update: bool) -> Put {
+    fn put(&mut self, entity: u8, deed: Deed) -> Put {
         let value = self.values.entry(entity).or_default();
         let after = value.revision;
         self.written += 1;
         value.revision += 1;
-        value.payload = is_update.then(|| Any {
+        let payload = Any {
             type_url: format!("test/{}", self.written % 3).into(),
             value: format!("value {}", self.written).into(),
-        });
+        };
+        let change = match deed {
+            Deed::Delta if value.payload.is_some() => {
+                value.deltas.push(payload.clone());
+                Change::Delta(payload)
+            }
+            Deed::Whole | Deed::Delta => {
+                (value.payload, value.deltas) = (Some(payload.clone()), Vec::new());
+                Change::Whole(payload)
+            }
+            Deed::Delete => {
+                (value.payload, value.deltas) = (None, Vec::new());
+                Change::Delete
+            }
+        };
         Put {
             entity: reference(entity),
             after,
-            value: value.payload.clone(),
+            change,
         }
     }
 
@@ -180,8 +203,8 @@ async fn run(steps: Vec<Step>, page: usize, open: impl Fn() -> Arc<dyn Store>) {
             Step::Put { entity, changes } => {
                 let commits: Vec<_> = changes
                     .into_iter()
-                    .map(|is_update| {
-                        let put = model.put(entity, is_update);
+                    .map(|deed| {
+                        let put = model.put(entity, deed);
                         let revision = put.after + 1;
                         (store.put(put), revision)
                     })
@@ -207,7 +230,7 @@ async fn run(steps: Vec<Step>, page: usize, open: impl Fn() -> Arc<dyn Store>) {
                 let put = Put {
                     entity: reference(entity),
                     after: revision + wrong,
-                    value: Some(Any::default()),
+                    change: Change::Whole(Any::default()),
                 };
                 let refused = store.put(put).await;
                 assert!(matches!(refused, Err(StoreError::Conflict { .. })));

@@ -2,16 +2,22 @@
 
 use bytes::Bytes;
 use cloudstate_protocol::cloudstate::crdt::CrdtDelta;
-use cloudstate_proxy::crdt::{Cluster, Crdt, ReplicaId};
+use cloudstate_proxy::crdt::{Changes, Cluster, Crdt, Kind, ReplicaId};
 use prost::Message;
 
 /// When every change is made, in milliseconds since 1970.
 const NOW: i64 = 1_700_000_000_000;
 
-/// Stored bytes: what is accepted is a CRDT in every respect.
+/// Stored bytes, of a copy or of its changes: what is accepted is a CRDT in every respect.
 pub(crate) fn stored(data: &[u8]) {
     if let Ok(crdt) = Crdt::decode(Bytes::copy_from_slice(data)) {
         check(&crdt);
+    }
+    for kind in Kind::ALL {
+        let mut crdt = Crdt::new(kind);
+        if crdt.replay(Bytes::copy_from_slice(data)).is_ok() {
+            check(&crdt);
+        }
     }
 }
 
@@ -33,8 +39,14 @@ pub(crate) fn deltas(mut data: &[u8]) {
         let changed = match copy {
             // A delta that cannot be applied leaves nothing of use behind.
             Some(crdt) => {
-                let mut changed = crdt.clone();
-                changed.update(delta, cluster, NOW).map(|()| changed)
+                let (mut changed, mut read) = (crdt.clone(), crdt.clone());
+                let mut changes = Changes::of(crdt, cluster);
+                changes.push(&delta, NOW);
+                changed.update(delta, cluster, NOW).map(|()| {
+                    read.replay(changes.encode()).expect("what was done");
+                    assert_eq!(read, changed);
+                    changed
+                })
             }
             None => Crdt::create(delta, cluster, NOW),
         };

@@ -3,7 +3,7 @@
 use std::{fs, path::Path, sync::Arc, sync::LazyLock};
 
 use cloudstate_protocol::Any;
-use cloudstate_proxy::store::{Append, EntityKey, EntityRef, Put, SqliteStore, Store};
+use cloudstate_proxy::store::{Append, Change, EntityKey, EntityRef, Put, SqliteStore, Store};
 use tempfile::{TempDir, tempdir};
 use tokio::runtime::{Builder, Runtime};
 
@@ -29,12 +29,17 @@ static FILES: LazyLock<(Vec<u8>, Vec<u8>)> = LazyLock::new(|| {
                 .await
                 .unwrap();
         }
-        let value = Put {
-            entity: valued,
-            after: 0,
-            value: Some(payload(1)),
-        };
-        store.put(value).await.unwrap();
+        for (after, change) in [
+            (0, Change::Whole(payload(1))),
+            (1, Change::Delta(payload(2))),
+        ] {
+            let put = Put {
+                entity: Arc::clone(&valued),
+                after,
+                change,
+            };
+            store.put(put).await.unwrap();
+        }
         store.close().await.unwrap();
     });
     let read = |name: &str| fs::read(directory.path().join(name)).unwrap();
@@ -80,9 +85,9 @@ fn check(directory: &Path) {
             assert_eq!(snapshot.payload, payload(snapshot.sequence));
         }
         if let Ok(value) = store.value(&valued).await
-            && let Some(value) = value.payload
+            && let Some(whole) = value.payload
         {
-            assert_eq!(value, payload(1));
+            assert_eq!((whole, value.deltas), (payload(1), vec![payload(2)]));
         }
         if let Ok(entries) = store.journal(0, 100).await {
             for entry in entries

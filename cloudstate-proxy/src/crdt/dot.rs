@@ -51,6 +51,14 @@ impl Seen {
         &self.0
     }
 
+    /// How many changes of this replica.
+    pub(super) fn count(&self, replica: ReplicaId) -> u64 {
+        match self.place(replica) {
+            Ok(at) => self.0[at].sequence,
+            Err(_) => 0,
+        }
+    }
+
     pub(super) fn contains(&self, dot: Dot) -> bool {
         match self.place(dot.replica) {
             Ok(at) => dot.sequence <= self.0[at].sequence,

@@ -30,6 +30,11 @@ pub enum DecodeError {
         "the stored CRDT has version {0}, and this release knows version {VERSION}; use the release that wrote it"
     )]
     Version(u32),
+    /// A later release wrote the changes behind it.
+    #[error(
+        "the changes of the stored CRDT have version {0}, which this release does not know; use the release that wrote them"
+    )]
+    ChangesVersion(u32),
     /// The message contradicts itself.
     #[error("the stored CRDT is damaged: {0}")]
     Inconsistent(&'static str),

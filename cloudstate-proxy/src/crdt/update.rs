@@ -137,12 +137,34 @@ impl Data {
                 let latest = latest(writes).map(|write| write.timestamp);
                 timestamp(delta, latest, now).is_ok_and(|written| Some(written) < latest)
             }
-            (Self::OrMap(_), Some(Delta::Ormap(delta))) => {
+            (Self::OrMap(entries), Some(Delta::Ormap(delta))) => {
+                let mut changed = delta.updated.iter().chain(&delta.added);
+                if let (Some(only), None) = (changed.next(), changed.next()) {
+                    return may_overrule_entry(entries, only, now);
+                }
+                // One may meet another.
                 let mut changed = delta.updated.iter().chain(&delta.added);
                 changed.any(|entry| entry.delta.as_ref().is_some_and(writes_out_of_order))
             }
             _ => false,
         }
+    }
+}
+
+/// Of the only change in a delta, so that it meets what is there. A value that is not there overrules nothing.
+fn may_overrule_entry(entries: &Entries, change: &OrMapEntryDelta, now: i64) -> bool {
+    let (Some(key), Some(delta)) = (&change.key, &change.delta) else {
+        return false;
+    };
+    if !writes_out_of_order(delta) {
+        return false;
+    }
+    let Some(kind) = Kind::of(delta) else {
+        return false;
+    };
+    match entries.get(&(Element::sharing(key.clone()), kind)) {
+        Some(entry) => entry.data.may_overrule(delta, now),
+        None => Data::new(kind).may_overrule(delta, now),
     }
 }
 

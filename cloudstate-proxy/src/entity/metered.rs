@@ -1,6 +1,6 @@
 //! A store that measures what the entities of one type read and write.
 
-use std::sync::Arc;
+use std::{slice, sync::Arc};
 
 use cloudstate_protocol::Any;
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
@@ -10,8 +10,8 @@ use tokio::{sync::watch, time::Instant};
 use crate::{
     metrics::{EntityMeters, Persisting},
     store::{
-        Append, Commit, EntityRef, EntityValue, JournalEntry, Put, Store, StoreError, StoredEvent,
-        StoredSnapshot, StoredValue, Trouble, Write,
+        Append, Change, Commit, EntityRef, EntityValue, JournalEntry, Put, Store, StoreError,
+        StoredEvent, StoredSnapshot, StoredValue, Trouble, Write,
     },
 };
 
@@ -40,8 +40,8 @@ impl MeteredStore {
 
     fn changing(&self, put: &Put) -> Persisting {
         Persisting {
-            deletes: put.value.is_none(),
-            ..self.persisting(put.value.as_slice(), None)
+            deletes: put.change == Change::Delete,
+            ..self.persisting(put.change.payload().map_or(&[], slice::from_ref), None)
         }
     }
 }
@@ -82,7 +82,8 @@ impl Store for MeteredStore {
             .value(entity)
             .inspect_ok(move |value| {
                 if let Some(payload) = &value.payload {
-                    meters.loaded(1, size(payload));
+                    let deltas = value.deltas.iter().map(size);
+                    meters.loaded(1, size(payload) + deltas.sum::<u64>());
                 }
             })
             .boxed()

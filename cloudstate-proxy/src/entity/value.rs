@@ -12,7 +12,7 @@ use cloudstate_protocol::cloudstate::{
 };
 
 use super::durable::{DurableHost, Heard, Kind, LoadError, Loaded, Loading, Reply, Snapshot};
-use crate::store::{EntityRef, Put, Write};
+use crate::store::{Change, EntityRef, Put, Write};
 
 /// What the proxy knows of a loaded value entity.
 #[derive(Debug)]
@@ -82,18 +82,20 @@ impl Kind for Value {
         let Some(ValueEntityAction { action }) = changes else {
             return Ok(None);
         };
-        let value = match action.ok_or("a state action that is neither an update nor a delete")? {
-            Action::Update(update) => Some(update.value.ok_or("an update without a value")?),
+        let change = match action.ok_or("a state action that is neither an update nor a delete")? {
+            Action::Update(update) => {
+                Change::Whole(update.value.ok_or("an update without a value")?)
+            }
             Action::Delete(_) if !self.is_stored => return Ok(None),
-            Action::Delete(_) => None,
+            Action::Delete(_) => Change::Delete,
         };
-        self.is_stored = value.is_some();
+        self.is_stored = change != Change::Delete;
         let after = self.revision;
         self.revision += 1;
         Ok(Some(Write::Put(Put {
             entity: Arc::clone(entity),
             after,
-            value,
+            change,
         })))
     }
 }

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     call::CallError,
-    store::{EntityKey, EntityRef, EntityValue, Put, Store, StoreError, Write},
+    store::{Change, EntityKey, EntityRef, EntityValue, Put, Store, StoreError, Write},
 };
 
 /// Where dead letters are kept. No entity type has such a persistence id.
@@ -208,14 +208,14 @@ impl DeadLetters {
             Write::Put(Put {
                 entity,
                 after: found.revision,
-                value: Some(letter.to_stored()),
+                change: Change::Whole(letter.to_stored()),
             }),
         ];
         writes.extend(surplus.into_iter().map(|old| {
             Write::Put(Put {
                 entity: self.entity(&old.entity.entity_id),
                 after: old.revision,
-                value: None,
+                change: Change::Delete,
             })
         }));
         let result = self.store.write(writes).await;
@@ -266,7 +266,7 @@ impl DeadLetters {
         let put = Put {
             entity: Arc::clone(&found.entity),
             after: found.revision,
-            value: letter.map(DeadLetter::to_stored),
+            change: letter.map_or(Change::Delete, |letter| Change::Whole(letter.to_stored())),
         };
         let mut kept = self.kept.lock().await;
         self.store.put(put).await?;

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::{
     catalog::{Source, Subscription},
-    store::{EntityKey, EntityRef, Put, Store, StoreError},
+    store::{Change, EntityKey, EntityRef, Put, Store, StoreError},
 };
 
 /// Where positions in the journal are kept, and where those in topics. No entity type has such a persistence id.
@@ -94,7 +94,7 @@ impl Position {
         Put {
             entity: Arc::clone(&self.entity),
             after: self.revision,
-            value: Some(Any::primitive(&i64::try_from(at).unwrap_or(i64::MAX))),
+            change: Change::Whole(Any::primitive(&i64::try_from(at).unwrap_or(i64::MAX))),
         }
     }
 

@@ -58,16 +58,20 @@ pub async fn check(fresh: impl Fn() -> Subject) {
     snapshots::equal_replay(&*(fresh().reopen)()).await;
     values::revisions(&*(fresh().reopen)()).await;
     values::conflicts(&*(fresh().reopen)()).await;
+    values::deltas(&*(fresh().reopen)()).await;
+    values::deltas_of_nothing(&*(fresh().reopen)()).await;
     values::beside_events(&*(fresh().reopen)()).await;
     values::concurrent_writers(&(fresh().reopen)()).await;
     values::pipelined_changes(&*(fresh().reopen)()).await;
     values::payloads(&*(fresh().reopen)()).await;
     together::all_or_nothing(&*(fresh().reopen)()).await;
+    together::deltas(&*(fresh().reopen)()).await;
     together::logs(&(fresh().reopen)()).await;
     values::listed(&*(fresh().reopen)()).await;
     closing(fresh()).await;
     together::closing(fresh()).await;
     values::closing(fresh()).await;
+    values::deltas_after_closing(fresh()).await;
 }
 
 /// Events get the sequence numbers behind the one that the writer knows.

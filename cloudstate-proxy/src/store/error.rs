@@ -21,6 +21,12 @@ pub enum StoreError {
         /// What is stored.
         actual: u64,
     },
+    /// A delta of a value that is not there. Nothing was stored.
+    #[error("entity {entity} has no value that a delta could change")]
+    NoValue {
+        /// Which entity.
+        entity: EntityKey,
+    },
     /// Too much is waiting to be stored. Nothing was stored.
     #[error("{waiting} commits already wait for the disk; try again later")]
     Overloaded {

@@ -13,8 +13,8 @@ use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::watch;
 
 use super::{
-    Append, Commit, EntityKey, EntityRef, EntityValue, Extend, JournalEntry, PAGE_BYTES, Put,
-    Store, StoreError, StoredEvent, StoredSnapshot, StoredValue, Write,
+    Append, Change, Commit, EntityKey, EntityRef, EntityValue, Extend, JournalEntry, PAGE_BYTES,
+    Put, Store, StoreError, StoredEvent, StoredSnapshot, StoredValue, Write,
 };
 
 /// Room for payloads of events that is taken at a time.
@@ -124,7 +124,7 @@ impl Contents {
             Write::Append(append) => {
                 self.extend(append.entity.key(), &append.events, append.snapshot)
             }
-            Write::Put(put) => self.put(put),
+            Write::Put(put) => self.put(&put),
             Write::Extend(Extend { entity, events }) => self.extend(entity.key(), &events, None),
         }
     }
@@ -140,10 +140,16 @@ impl Contents {
                 append.after,
                 history.map_or(0, |history| history.events.len() as u64),
             ),
-            Write::Put(put) => (
-                put.after,
-                history.map_or(0, |history| history.value.revision),
-            ),
+            Write::Put(put) => {
+                let value = history.map(|history| &history.value);
+                let is_there = value.is_some_and(|value| value.payload.is_some());
+                if matches!(put.change, Change::Delta(_)) && !is_there {
+                    return Err(StoreError::NoValue {
+                        entity: key.clone(),
+                    });
+                }
+                (put.after, value.map_or(0, |value| value.revision))
+            }
             Write::Extend(_) => return Ok(()),
         };
         if expected == actual {
@@ -189,12 +195,19 @@ impl Contents {
         sequence
     }
 
-    fn put(&mut self, put: Put) -> u64 {
-        let value = put.value.map(|value| self.own(&value));
+    fn put(&mut self, put: &Put) -> u64 {
+        let payload = put.change.payload().map(|payload| self.own(payload));
         let history = self.entities.entry(put.entity.key().clone()).or_default();
-        history.value.revision += 1;
-        history.value.payload = value;
-        history.value.revision
+        let value = &mut history.value;
+        value.revision += 1;
+        match put.change {
+            Change::Delta(_) => value.deltas.extend(payload),
+            Change::Whole(_) | Change::Delete => {
+                value.payload = payload;
+                value.deltas.clear();
+            }
+        }
+        value.revision
     }
 
     /// A payload with bytes of its own: as a part of the message that it came with it would keep all of that in memory.
@@ -215,6 +228,7 @@ impl Contents {
                     entity: key.clone(),
                     revision: history.value.revision,
                     payload: history.value.payload.clone()?,
+                    deltas: history.value.deltas.clone(),
                 })
             })
             .collect();
@@ -222,7 +236,7 @@ impl Contents {
         let mut bytes = 0;
         let has_room = |value: &EntityValue| {
             let has_room = bytes < PAGE_BYTES;
-            bytes += value.payload.value.len();
+            bytes += value.size();
             has_room
         };
         found.into_iter().take(limit).take_while(has_room).collect()
@@ -360,7 +374,7 @@ mod tests {
     use cloudstate_protocol::Any;
 
     use super::MemoryStore;
-    use crate::store::{Append, EntityKey, EntityRef, Put, Store};
+    use crate::store::{Append, Change, EntityKey, EntityRef, Put, Store};
 
     #[tokio::test]
     async fn what_is_stored_does_not_keep_the_message_that_it_came_with() {
@@ -387,7 +401,7 @@ mod tests {
         let put = store.put(Put {
             entity: entity("value"),
             after: 0,
-            value: Some(payload()),
+            change: Change::Whole(payload()),
         });
         assert_eq!(put.await, Ok(1));
         assert_eq!(Arc::strong_count(&message), 1);

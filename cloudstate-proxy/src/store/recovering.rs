@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use cloudstate_protocol::Any;
 use tokio::time::sleep;
 
-use super::{EntityKey, EntityRef, Put, Store, StoreError, Trouble};
+use super::{Change, EntityKey, EntityRef, Put, Store, StoreError, Trouble};
 
 /// What is written to see whether anything can be. No entity type has a persistence id with a `|` in it.
 const PROBE: (&str, &str) = ("cloudstate|probe", "store");
@@ -48,7 +48,7 @@ async fn try_to_write(store: &dyn Store, probe: &Arc<EntityRef>) -> Result<u64, 
     let put = Put {
         entity: Arc::clone(probe),
         after: stored.revision,
-        value: Some(Any::primitive(&true)),
+        change: Change::Whole(Any::primitive(&true)),
     };
     store.put(put).await
 }

@@ -177,6 +177,37 @@ fn with_a_custom_clock_the_greatest_value_stays() {
     assert_eq!(register.update(custom("d", 11)), Ok(written("d")));
 }
 
+/// A map is only compared with what the user function knows of it where a write of one of its registers is lost.
+#[test]
+fn in_a_map_only_a_write_that_loses_overrules() {
+    let custom = |key, value, clock| (key, register(value, CrdtClock::Custom, clock));
+    let updated = |entries| ormap(false, &[], entries, vec![]);
+    let added = |entries| ormap(false, &[], vec![], entries);
+    let overrules = |map: &Alone, delta| map.crdt.may_overrule(&delta, map.now);
+    let map = Alone::of(added(vec![custom("a", "x", 10), ("b", gset(&["y"]))]));
+    for wins in [10, 11] {
+        assert!(!overrules(&map, updated(vec![custom("a", "z", wins)])));
+        assert!(!overrules(&map, added(vec![custom("a", "z", wins)])));
+    }
+    assert!(overrules(&map, updated(vec![custom("a", "z", 9)])));
+    assert!(overrules(&map, added(vec![custom("a", "z", 9)])));
+    // What is not there, or is of another type, has nothing to lose against.
+    for key in ["b", "c"] {
+        assert!(!overrules(&map, added(vec![custom(key, "z", 1)])));
+        assert!(!overrules(&map, updated(vec![custom(key, "z", 1)])));
+    }
+    // Two in one delta may be of one key.
+    assert!(overrules(
+        &map,
+        added(vec![custom("c", "z", 2), custom("c", "z", 1)])
+    ));
+
+    let map = Alone::of(added(vec![("m", added(vec![custom("a", "x", 10)]))]));
+    let inner = |clock| updated(vec![("m", updated(vec![custom("a", "z", clock)]))]);
+    assert!(overrules(&map, inner(9)));
+    assert!(!overrules(&map, inner(10)));
+}
+
 #[test]
 fn the_incrementing_custom_clock_never_loses() {
     let auto = |value, clock| register(value, CrdtClock::CustomAutoIncrement, clock);

@@ -273,7 +273,7 @@ async fn a_value_that_is_not_there_is_not_deleted() {
     let entity = Arc::new(cloudstate_proxy::store::EntityRef::new(key));
     let expected = StoredValue {
         revision: 2,
-        payload: None,
+        ..StoredValue::default()
     };
     assert_eq!(store.value(&entity).await, Ok(expected));
 }

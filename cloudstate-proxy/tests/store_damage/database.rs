@@ -186,7 +186,7 @@ async fn a_journal_of_a_later_release_is_refused() {
     let text = error.to_string();
     assert!(matches!(error, OpenError::NewerSchema { .. }), "{text}");
     assert!(
-        text.contains("version 99") && text.contains("up to 3"),
+        text.contains("version 99") && text.contains("up to 4"),
         "{text}"
     );
 }

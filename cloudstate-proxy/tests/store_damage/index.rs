@@ -9,13 +9,14 @@ use rusqlite::Connection;
 use crate::{
     files::{Copy, DATABASE, LOG},
     history,
+    values::AS_VERSION_3,
 };
 
-/// Makes a journal of this schema one of the schema before the index was a table.
+/// Makes a journal of version 3 one of the schema before the index was a table.
 pub(crate) const AS_VERSION_2: &str = "
     DROP VIEW history; DROP TABLE indexed; DROP TABLE event_of_entity;
     CREATE UNIQUE INDEX event_of_entity ON event (entity, sequence);
-    PRAGMA user_version = 2";
+    PRAGMA user_version = 2;";
 
 fn operator(directory: &Path) -> Connection {
     Connection::open(directory.join(DATABASE)).unwrap()
@@ -152,12 +153,13 @@ async fn people_find_the_history_of_an_entity_whole() {
 /// The index can always be made from the events.
 #[tokio::test]
 async fn an_index_that_nothing_is_known_of_is_made_anew() {
+    let as_version_2 = [AS_VERSION_3, AS_VERSION_2].concat();
     for damage in [
         "UPDATE indexed SET position = position + 1",
         "UPDATE indexed SET position = 8",
         "DELETE FROM indexed",
         "DELETE FROM indexed; DELETE FROM event_of_entity WHERE sequence > 2",
-        AS_VERSION_2,
+        &as_version_2,
     ] {
         let directory = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(directory.path()).unwrap();

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use cloudstate_protocol::Any;
 use cloudstate_proxy::store::{
-    EntityRef, OpenError, Put, SqliteStore, Store, StoreError, StoredValue,
+    Change, EntityRef, OpenError, Put, SqliteStore, Store, StoreError, StoredValue,
 };
 use rusqlite::Connection;
 
@@ -20,21 +20,41 @@ fn text(entity: usize, revision: u64) -> String {
     format!("value {revision} of entity {entity}. {:.>80}", "")
 }
 
-/// The change of this number; each fifth deletes.
+fn payload(entity: usize, revision: u64) -> Any {
+    Any {
+        type_url: history::TYPE.into(),
+        value: text(entity, revision).into(),
+    }
+}
+
+/// The change of this number: each fifth deletes, the one behind it is whole again, and the others are deltas.
 fn put(reference: &Arc<EntityRef>, entity: usize, number: u64) -> Put {
     Put {
         entity: Arc::clone(reference),
         after: number - 1,
-        value: expected(entity, number).payload,
+        change: match number % 5 {
+            0 => Change::Delete,
+            1 => Change::Whole(payload(entity, number)),
+            _ => Change::Delta(payload(entity, number)),
+        },
     }
 }
 
 fn expected(entity: usize, revision: u64) -> StoredValue {
-    let payload = (revision > 0 && !revision.is_multiple_of(5)).then(|| Any {
-        type_url: history::TYPE.into(),
-        value: text(entity, revision).into(),
-    });
-    StoredValue { revision, payload }
+    if revision.is_multiple_of(5) {
+        return StoredValue {
+            revision,
+            ..StoredValue::default()
+        };
+    }
+    let whole = revision / 5 * 5 + 1;
+    StoredValue {
+        revision,
+        payload: Some(payload(entity, whole)),
+        deltas: (whole + 1..=revision)
+            .map(|revision| payload(entity, revision))
+            .collect(),
+    }
 }
 
 async fn write(store: &SqliteStore, changes: u64) {
@@ -63,41 +83,73 @@ async fn a_changed_value_is_read_by_nobody_and_harms_nobody_else() {
     let store = SqliteStore::open(directory.path()).unwrap();
     write(&store, 4).await;
     store.close().await.unwrap();
-    files::flip(&directory.path().join(DATABASE), &text(1, 4));
+    let damaged = [
+        (0, 1, "the value of entity history|entity-0, at revision 1"),
+        (1, 4, "a delta of entity history|entity-1, at revision 4"),
+    ];
+    for (entity, revision, _) in damaged {
+        files::flip(&directory.path().join(DATABASE), &text(entity, revision));
+    }
     let store = SqliteStore::open(directory.path()).unwrap();
-    match store.value(&history::reference(1)).await {
-        Err(error @ StoreError::Corrupt { .. }) => {
-            let text = error.to_string();
-            assert!(
-                text.contains("the value of entity history|entity-1, at revision 4"),
-                "{text}"
-            );
+    for (entity, _, named) in damaged {
+        match store.value(&history::reference(entity)).await {
+            Err(error @ StoreError::Corrupt { .. }) => {
+                let text = error.to_string();
+                assert!(text.contains(named), "{text}");
+            }
+            other => panic!("damage, not {other:?}"),
         }
-        other => panic!("damage, not {other:?}"),
     }
-    for entity in [0, 2] {
-        let found = store.value(&history::reference(entity)).await;
-        assert_eq!(found, Ok(expected(entity, 4)));
-    }
+    let found = store.value(&history::reference(2)).await;
+    assert_eq!(found, Ok(expected(2, 4)));
 }
 
+/// Whichever row of an entity is lost, or becomes another's: it shows.
 #[tokio::test]
-async fn a_row_that_somebody_removed_is_damage() {
-    let directory = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(directory.path()).unwrap();
-    write(&store, 1).await;
-    store.close().await.unwrap();
-    let operator = Connection::open(directory.path().join(DATABASE)).unwrap();
-    operator
-        .execute("DELETE FROM value WHERE entity = 2", [])
-        .unwrap();
-    drop(operator);
-    let store = SqliteStore::open(directory.path()).unwrap();
-    let found = store.value(&history::reference(1)).await;
-    assert!(
-        matches!(found, Err(StoreError::Corrupt { .. })),
-        "{found:?}"
-    );
+async fn a_row_that_somebody_removed_or_moved_is_damage() {
+    for (changes, harm) in [
+        (1, "DELETE FROM value WHERE entity = 2"),
+        (4, "DELETE FROM value WHERE entity = 2"),
+        (4, "DELETE FROM value_delta WHERE entity = 2"),
+        (
+            4,
+            "DELETE FROM value_delta WHERE entity = 2 AND revision = 2",
+        ),
+        (
+            4,
+            "DELETE FROM value_delta WHERE entity = 2 AND revision = 4",
+        ),
+        (4, "DELETE FROM last_delta WHERE entity = 2"),
+        (4, "UPDATE last_delta SET revision = 3 WHERE entity = 2"),
+        (4, "UPDATE value SET revision = 2 WHERE entity = 2"),
+        (
+            4,
+            "DELETE FROM value_delta WHERE entity = 2 AND revision = 4;
+             UPDATE value_delta SET entity = 2 WHERE entity = 3 AND revision = 4",
+        ),
+        // A value that is older, with what was to lead to the next one.
+        (
+            6,
+            "INSERT INTO value_delta SELECT 2, 7, type, payload, time, checksum FROM value WHERE entity = 2",
+        ),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(directory.path()).unwrap();
+        write(&store, changes).await;
+        store.close().await.unwrap();
+        let operator = Connection::open(directory.path().join(DATABASE)).unwrap();
+        operator.execute_batch(harm).unwrap();
+        drop(operator);
+        let store = SqliteStore::open(directory.path()).unwrap();
+        let found = store.value(&history::reference(1)).await;
+        let Err(error @ StoreError::Corrupt { .. }) = found else {
+            panic!("damage by {harm}, not {found:?}")
+        };
+        let text = error.to_string();
+        assert!(text.contains("entity history|entity-1"), "{text}");
+        let found = store.value(&history::reference(0)).await;
+        assert_eq!(found, Ok(expected(0, changes)), "{harm}");
+    }
 }
 
 /// Wherever a byte changes, no value is ever read that was not written.
@@ -105,7 +157,7 @@ async fn a_row_that_somebody_removed_is_damage() {
 async fn no_changed_byte_becomes_a_value() {
     let directory = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(directory.path()).unwrap();
-    write(&store, 6).await;
+    write(&store, 9).await;
     store.close().await.unwrap();
     let database = directory.path().join(DATABASE);
     let bytes = std::fs::read(&database).unwrap();
@@ -122,7 +174,7 @@ async fn no_changed_byte_becomes_a_value() {
         match store.value(&history::reference(0)).await {
             // The entity may have become unfindable, which is what a changed name does.
             Ok(found) if found == StoredValue::default() => noticed += 1,
-            Ok(found) => assert_eq!(found, expected(0, 6), "byte {byte}"),
+            Ok(found) => assert_eq!(found, expected(0, 9), "byte {byte}"),
             Err(StoreError::Corrupt { .. }) => noticed += 1,
             Err(other) => panic!("byte {byte}: {other}"),
         }
@@ -167,6 +219,36 @@ async fn changes_that_are_missing_with_the_end_of_the_log_are_noticed() {
     assert_eq!(revisions(&store, 3).await, [2, 2, 1]);
 }
 
+/// Makes a journal of this schema, whose values have no deltas, one of the schema before there were any.
+pub(crate) const AS_VERSION_3: &str = "
+    DROP TABLE value_delta; DROP TABLE last_delta; DROP VIEW state;
+    CREATE VIEW state AS
+        SELECT entity.persistence_id, entity.entity_id, value.revision, payload_type.url AS type
+        FROM value JOIN entity ON entity.id = value.entity
+        LEFT JOIN payload_type ON payload_type.id = value.type;
+    PRAGMA user_version = 3;";
+
+#[tokio::test]
+async fn a_journal_of_the_time_before_deltas_is_brought_up_to_date() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(directory.path()).unwrap();
+    write(&store, 6).await;
+    store.close().await.unwrap();
+    let operator = Connection::open(directory.path().join(DATABASE)).unwrap();
+    operator.execute_batch(AS_VERSION_3).unwrap();
+    drop(operator);
+    for revision in 6..10 {
+        let store = SqliteStore::open(directory.path()).unwrap();
+        assert_eq!(revisions(&store, 3).await, [revision; 3]);
+        for entity in 0..3 {
+            let reference = history::reference(entity);
+            let put = put(&reference, entity, revision + 1);
+            store.put(put).await.unwrap();
+        }
+        store.close().await.unwrap();
+    }
+}
+
 /// A journal of the release before values, made with its schema.
 #[tokio::test]
 async fn a_journal_of_the_time_before_values_is_brought_up_to_date() {
@@ -175,6 +257,7 @@ async fn a_journal_of_the_time_before_values_is_brought_up_to_date() {
     history::write(&store, 1..=3).await;
     store.close().await.unwrap();
     let operator = Connection::open(directory.path().join(DATABASE)).unwrap();
+    operator.execute_batch(AS_VERSION_3).unwrap();
     operator.execute_batch(crate::index::AS_VERSION_2).unwrap();
     operator
         .execute_batch(
@@ -196,11 +279,13 @@ async fn people_can_read_what_is_stored() {
     let directory = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(directory.path()).unwrap();
     let entity = history::reference(0);
-    store.put(put(&entity, 0, 1)).await.unwrap();
+    for number in 1..=3 {
+        store.put(put(&entity, 0, number)).await.unwrap();
+    }
     let operator = Connection::open(directory.path().join(DATABASE)).unwrap();
     let row = operator
         .query_row(
-            "SELECT persistence_id, entity_id, revision, type FROM state",
+            "SELECT persistence_id, entity_id, revision, type, bytes FROM state",
             [],
             |row| {
                 Ok((
@@ -208,11 +293,21 @@ async fn people_can_read_what_is_stored() {
                     row.get::<_, String>(1)?,
                     row.get::<_, u64>(2)?,
                     row.get::<_, String>(3)?,
+                    row.get::<_, usize>(4)?,
                 ))
             },
         )
         .unwrap();
-    let expected = ("history".into(), "entity-0".into(), 1, history::TYPE.into());
+    let bytes = (1..=3)
+        .map(|revision| text(0, revision).len())
+        .sum::<usize>();
+    let expected = (
+        "history".into(),
+        "entity-0".into(),
+        3,
+        history::TYPE.into(),
+        bytes,
+    );
     assert_eq!(row, expected);
 }
 

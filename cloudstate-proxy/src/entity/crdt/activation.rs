@@ -95,7 +95,8 @@ impl<'a> Activation<'a> {
         connection: CrdtConnection,
         copy: Option<Crdt>,
     ) -> Self {
-        let replica = Replica::new(copy, host.cluster.clone(), host.limits.value);
+        let mut replica = Replica::new(copy, host.cluster.clone(), host.limits.value);
+        storage.follow(&mut replica);
         let mut exchange = Exchange::new(connection);
         exchange.send(In::Init(CrdtInit {
             service_name: host.live.service.name.clone(),
@@ -188,10 +189,13 @@ impl<'a> Activation<'a> {
     }
 
     pub(super) fn write(&mut self) {
-        let (deleted, replica, storage) = (self.is_deleted(), &self.replica, &mut self.storage);
+        let (deleted, replica, storage) = (self.is_deleted(), &mut self.replica, &mut self.storage);
         self.outbox.write(|| {
-            let copy = if deleted { None } else { replica.encode() };
-            storage.write(copy)
+            if deleted {
+                storage.delete()
+            } else {
+                storage.write(replica)
+            }
         });
     }
 

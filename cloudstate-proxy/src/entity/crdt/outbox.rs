@@ -37,7 +37,7 @@ pub(super) enum Parcel {
 
 /// Parcels, and the changes that they wait for.
 ///
-/// One write is on its way at a time, of the whole value. Whatever is changed meanwhile shares the next one, so that a
+/// One write is on its way at a time, of all that has changed before it. Whatever is changed meanwhile shares the next one, so that a
 /// busy entity writes once per sync and not once per change.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {

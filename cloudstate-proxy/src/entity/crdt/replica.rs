@@ -6,7 +6,7 @@ use bytes::Bytes;
 use cloudstate_protocol::cloudstate::crdt::CrdtDelta;
 use prost::Message;
 
-use crate::crdt::{Cluster, Crdt, UpdateError};
+use crate::crdt::{Changes, Cluster, Crdt, UpdateError};
 
 /// A copy that the user function's deltas are applied to.
 #[derive(Debug)]
@@ -19,6 +19,15 @@ pub(super) struct Replica {
     /// At most how many bytes the whole value takes as a delta.
     size: usize,
     max_size: usize,
+    /// What has changed since the last write; nothing if the next one has to be of the whole copy.
+    unwritten: Option<Unwritten>,
+}
+
+#[derive(Debug)]
+struct Unwritten {
+    changes: Changes,
+    /// Bytes of changes that are still less work than the whole copy.
+    budget: usize,
 }
 
 /// Why a change of the user function is not accepted.
@@ -39,6 +48,7 @@ impl Replica {
             current,
             known: None,
             max_size,
+            unwritten: None,
         }
     }
 
@@ -61,10 +71,14 @@ impl Replica {
     /// Near the limit, sizes are measured instead of estimated.
     fn update_large(&mut self, delta: CrdtDelta) -> Result<(), Refused> {
         let before = (self.current.clone(), self.known.clone());
+        let noted = self.noted();
         self.apply(delta).map_err(Refused::Defect)?;
         let size = self.current.as_ref().map_or(0, Crdt::delta_len);
         if size > self.max_size {
             (self.current, self.known) = before;
+            if let Some(unwritten) = &mut self.unwritten {
+                unwritten.changes.truncate(noted);
+            }
             return Err(Refused::TooLarge {
                 limit: self.max_size,
             });
@@ -75,6 +89,7 @@ impl Replica {
 
     fn apply(&mut self, delta: CrdtDelta) -> Result<(), UpdateError> {
         let now = now();
+        self.note(&delta, now);
         let Some(current) = &mut self.current else {
             self.current = Some(Crdt::create(delta, &self.cluster, now)?);
             return Ok(());
@@ -93,6 +108,38 @@ impl Replica {
         let known = self.known.take()?.value(&self.cluster)?;
         let current = self.current.as_ref()?.value(&self.cluster)?;
         current.since(&known)
+    }
+
+    /// From now on notes what changes, up to so many bytes, because a write is on its way of everything before.
+    pub(super) fn take_notes(&mut self, budget: usize) {
+        let current = self.current.as_ref().filter(|_| budget > 0);
+        self.unwritten = current.map(|current| Unwritten {
+            changes: Changes::of(current, &self.cluster),
+            budget,
+        });
+    }
+
+    fn note(&mut self, delta: &CrdtDelta, now: i64) {
+        let Some(unwritten) = &mut self.unwritten else {
+            return;
+        };
+        unwritten.changes.push(delta, now);
+        if unwritten.changes.len() > unwritten.budget {
+            self.unwritten = None;
+        }
+    }
+
+    /// Bytes of the notes.
+    fn noted(&self) -> usize {
+        self.unwritten
+            .as_ref()
+            .map_or(0, |unwritten| unwritten.changes.len())
+    }
+
+    /// What has changed since notes are taken, as it is stored; `None` if only the whole copy says it.
+    pub(super) fn take_changes(&mut self) -> Option<Bytes> {
+        let unwritten = self.unwritten.take()?;
+        Some(unwritten.changes.encode())
     }
 
     /// The copy as it is stored.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use super::{Subject, append, entity, payload, replay};
+use super::{Subject, append, entity, payload, replay, values};
 use crate::store::{EntityRef, Extend, Put, Store, StoreError, Write};
 
 /// Changes of different entities are stored together; a conflict of one keeps all of them out.
@@ -105,6 +105,32 @@ pub async fn logs(store: &Arc<dyn Store>) {
     assert!(grown.wait_for(|position| *position == last).await.is_ok());
 }
 
+/// A delta is stored with what belongs to it, or is not there; so is what takes the place of deltas.
+pub async fn deltas(store: &dyn Store) {
+    let (value, other) = (entity("value"), entity("other"));
+    let fresh = || entity("value");
+    let mut expected = values::stored(3, Some("a"));
+    expected.deltas = vec![payload("b"), payload("c")];
+    store.put(put(&value, 0, "a")).await.unwrap();
+    store.put(values::put_delta(&value, 1, "b")).await.unwrap();
+    store.put(values::put_delta(&value, 2, "c")).await.unwrap();
+    for change in [values::put_delta(&value, 3, "x"), put(&value, 3, "x")] {
+        let refused = vec![Write::Put(change), Write::Put(put(&other, 7, "x"))];
+        let refused = store.write(refused).await;
+        assert!(matches!(refused, Err(StoreError::Conflict { .. })));
+        assert_eq!(store.value(&fresh()).await.as_ref(), Ok(&expected));
+    }
+    let stored = vec![
+        Write::Put(values::put_delta(&value, 3, "d")),
+        Write::Put(put(&other, 0, "o")),
+    ];
+    assert_eq!(store.write(stored).await, Ok(4));
+    expected.revision = 4;
+    expected.deltas.push(payload("d"));
+    assert_eq!(store.value(&fresh()).await, Ok(expected));
+    assert_eq!(store.value(&other).await, Ok(values::stored(1, Some("o"))));
+}
+
 /// What was queued before closing is stored, together.
 pub async fn closing(subject: Subject) {
     let (owner, log) = (entity("owner"), entity("log"));
@@ -142,9 +168,5 @@ fn extend(entity: &Arc<EntityRef>, texts: &[&str]) -> Write {
 }
 
 fn put(entity: &Arc<EntityRef>, after: u64, text: &str) -> Put {
-    Put {
-        entity: Arc::clone(entity),
-        after,
-        value: Some(payload(text)),
-    }
+    values::put(entity, after, Some(text))
 }

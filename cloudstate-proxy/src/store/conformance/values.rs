@@ -8,7 +8,7 @@ use cloudstate_protocol::Any;
 use futures_util::future::join_all;
 
 use super::{Subject, append, entity, event, payload};
-use crate::store::{EntityKey, EntityRef, Put, Store, StoreError, StoredValue};
+use crate::store::{Change, EntityKey, EntityRef, Put, Store, StoreError, StoredValue};
 
 /// The last change is what is read, and each change is a revision, deleting included.
 pub async fn revisions(store: &dyn Store) {
@@ -27,6 +27,72 @@ pub async fn revisions(store: &dyn Store) {
     }
     let other = store.value(&self::entity("other")).await;
     assert_eq!(other, Ok(StoredValue::default()));
+}
+
+/// Deltas are revisions too. They are read with the value that they follow, in order, and go with it.
+pub async fn deltas(store: &dyn Store) {
+    let entity = entity("deltas");
+    let fresh = || self::entity("deltas");
+    store.put(put(&entity, 0, Some("a"))).await.unwrap();
+    for whole in [1_u64, 7, 13] {
+        let mut expected = store.value(&fresh()).await.unwrap();
+        assert_eq!((expected.revision, expected.deltas.len()), (whole, 0));
+        // The writer need not wait.
+        let texts: Vec<String> = (0..5).map(|number| format!("{whole}+{number}")).collect();
+        let commits: Vec<_> = (whole..)
+            .zip(&texts)
+            .map(|(after, text)| store.put(put_delta(&entity, after, text)))
+            .collect();
+        for (commit, text) in commits.into_iter().zip(&texts) {
+            expected.revision += 1;
+            expected.deltas.push(payload(text));
+            assert_eq!(commit.await, Ok(expected.revision));
+        }
+        assert_eq!(store.value(&entity).await, Ok(expected.clone()));
+        assert_eq!(store.value(&fresh()).await, Ok(expected.clone()));
+        let listed = store.values(&"conformance".into(), "", 10).await.unwrap();
+        let [listed] = &listed[..] else {
+            panic!("one value, not {listed:?}")
+        };
+        assert_eq!(listed.revision, expected.revision);
+        assert_eq!(Some(&listed.payload), expected.payload.as_ref());
+        assert_eq!(listed.deltas, expected.deltas);
+        let after = expected.revision;
+        for wrong in [0, whole, after - 1, after + 1] {
+            let refused = store.put(put_delta(&entity, wrong, "x")).await;
+            let conflict = StoreError::Conflict {
+                entity: entity.key().clone(),
+                expected: wrong,
+                actual: after,
+            };
+            assert_eq!(refused, Err(conflict));
+        }
+        store.put(put(&fresh(), after, Some("b"))).await.unwrap();
+        assert_eq!(store.value(&entity).await, Ok(stored(after + 1, Some("b"))));
+    }
+    store.put(put_delta(&entity, 19, "last")).await.unwrap();
+    store.put(put(&entity, 20, None)).await.unwrap();
+    assert_eq!(store.value(&fresh()).await, Ok(stored(21, None)));
+}
+
+/// Where there is no value, there is nothing that a delta could change.
+pub async fn deltas_of_nothing(store: &dyn Store) {
+    let entity = entity("nothing");
+    let fresh = || self::entity("nothing");
+    let refused = Err(StoreError::NoValue {
+        entity: entity.key().clone(),
+    });
+    assert_eq!(store.put(put_delta(&entity, 0, "x")).await, refused);
+    assert_eq!(store.value(&fresh()).await, Ok(StoredValue::default()));
+    store.put(put(&entity, 0, Some("a"))).await.unwrap();
+    store.put(put(&entity, 1, None)).await.unwrap();
+    for entity in [&entity, &fresh()] {
+        assert_eq!(store.put(put_delta(entity, 2, "x")).await, refused);
+    }
+    assert_eq!(store.value(&fresh()).await, Ok(stored(2, None)));
+    // It goes on from where it was.
+    store.put(put(&entity, 2, Some("b"))).await.unwrap();
+    assert_eq!(store.put(put_delta(&entity, 3, "c")).await, Ok(4));
 }
 
 /// A writer who knows another revision is refused, also where the value was deleted meanwhile.
@@ -184,7 +250,7 @@ pub async fn payloads(store: &dyn Store) {
     for (after, (type_url, value)) in values.into_iter().enumerate() {
         let value = Any { type_url, value };
         let change = Put {
-            value: Some(value.clone()),
+            change: Change::Whole(value.clone()),
             ..put(&entity, after as u64, None)
         };
         store.put(change).await.unwrap();
@@ -224,17 +290,61 @@ pub async fn closing(subject: Subject) {
     }
 }
 
-fn put(entity: &Arc<EntityRef>, after: u64, value: Option<&str>) -> Put {
+/// Deltas outlive the process like the value that they change, and go with it.
+pub async fn deltas_after_closing(subject: Subject) {
+    let store = (subject.reopen)();
+    let entity = || entity("kept");
+    store.put(put(&entity(), 0, Some("a"))).await.unwrap();
+    let queued: Vec<_> = (1..50)
+        .map(|after| store.put(put_delta(&entity(), after, &after.to_string())))
+        .collect();
+    store.close().await.unwrap();
+    for commit in join_all(queued).await {
+        commit.unwrap();
+    }
+    drop(store);
+    if !subject.durable {
+        return;
+    }
+    let mut expected = stored(50, Some("a"));
+    expected.deltas = (1..50).map(|number| payload(&number.to_string())).collect();
+    for revision in 51..54 {
+        let store = (subject.reopen)();
+        assert_eq!(store.value(&entity()).await.as_ref(), Ok(&expected));
+        let delta = put_delta(&entity(), expected.revision, "more");
+        assert_eq!(store.put(delta).await, Ok(revision));
+        expected.revision = revision;
+        expected.deltas.push(payload("more"));
+        store.close().await.unwrap();
+    }
+    let store = (subject.reopen)();
+    store.put(put(&entity(), 53, Some("b"))).await.unwrap();
+    store.close().await.unwrap();
+    let store = (subject.reopen)();
+    assert_eq!(store.value(&entity()).await, Ok(stored(54, Some("b"))));
+    store.close().await.unwrap();
+}
+
+pub(super) fn put(entity: &Arc<EntityRef>, after: u64, value: Option<&str>) -> Put {
     Put {
         entity: Arc::clone(entity),
         after,
-        value: value.map(payload),
+        change: value.map_or(Change::Delete, |value| Change::Whole(payload(value))),
     }
 }
 
-fn stored(revision: u64, value: Option<&str>) -> StoredValue {
+pub(super) fn put_delta(entity: &Arc<EntityRef>, after: u64, delta: &str) -> Put {
+    Put {
+        entity: Arc::clone(entity),
+        after,
+        change: Change::Delta(payload(delta)),
+    }
+}
+
+pub(super) fn stored(revision: u64, value: Option<&str>) -> StoredValue {
     StoredValue {
         revision,
         payload: value.map(payload),
+        deltas: Vec::new(),
     }
 }

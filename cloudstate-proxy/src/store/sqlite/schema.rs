@@ -117,6 +117,37 @@ const STEPS: &[&str] = &["
             SELECT 1 FROM event_of_entity AS entry
             WHERE entry.entity = event.entity AND entry.sequence = event.sequence
         );
+", "
+    -- What has changed values of CRDT entities since they were stored whole: a change of a large value is written as large
+    -- as it is, and not as the value is.
+    CREATE TABLE value_delta (
+        entity   INTEGER NOT NULL,          -- value.entity
+        revision INTEGER NOT NULL,          -- behind value.revision, without gaps
+        type     INTEGER NOT NULL,
+        payload  BLOB NOT NULL,
+        time     INTEGER NOT NULL,
+        checksum INTEGER NOT NULL,
+        PRIMARY KEY (entity, revision)
+    ) STRICT, WITHOUT ROWID;
+
+    -- Of each value with deltas the last one, by which missing ones are noticed.
+    CREATE TABLE last_delta (
+        entity   INTEGER PRIMARY KEY,
+        revision INTEGER NOT NULL
+    ) STRICT;
+
+    DROP VIEW state;
+    CREATE VIEW state AS
+        SELECT entity.persistence_id, entity.entity_id,
+               coalesce(max(delta.revision), value.revision) AS revision,
+               strftime('%Y-%m-%dT%H:%M:%fZ', coalesce(max(delta.time), value.time) / 1e6, 'unixepoch') AS time,
+               payload_type.url AS type,
+               length(value.payload) + coalesce(sum(length(delta.payload)), 0) AS bytes
+        FROM value
+        JOIN entity ON entity.id = value.entity
+        LEFT JOIN payload_type ON payload_type.id = value.type
+        LEFT JOIN value_delta AS delta ON delta.entity = value.entity
+        GROUP BY value.entity;
 "];
 
 /// The schemas from which on there are values, and the index is a table.

@@ -12,9 +12,9 @@ use super::{
     queue::Answer,
     record,
 };
-use crate::store::{Append, EntityKey, EntityRef, Extend, Put, StoreError, Write};
+use crate::store::{Append, Change, EntityKey, EntityRef, Extend, Put, StoreError, Write};
 
-/// Entities whose last sequence number is remembered, and those whose revision is.
+/// Entities whose last sequence number is remembered, and those whose value is.
 const REMEMBERED: usize = 100_000;
 /// Types that are remembered. A service has few.
 pub(super) const REMEMBERED_TYPES: usize = 10_000;
@@ -24,9 +24,18 @@ pub(super) const REMEMBERED_TYPES: usize = 10_000;
 pub(super) struct Remembered {
     /// Last sequence number by entity.
     sequences: HashMap<i64, u64>,
-    /// Revision of the value by entity.
-    revisions: HashMap<i64, u64>,
+    /// What there is of the value, by entity.
+    values: HashMap<i64, Head>,
     types: HashMap<ByteString, i64>,
+}
+
+/// How far a value has come.
+#[derive(Clone, Copy, Debug, Default)]
+struct Head {
+    revision: u64,
+    /// Whether there is one; it may have been deleted.
+    is_there: bool,
+    has_deltas: bool,
 }
 
 impl Remembered {
@@ -37,7 +46,7 @@ impl Remembered {
     /// Takes back what was learnt from writes that are rolled back, of which these are the events; what the transaction
     /// has stored before stays known.
     fn undo(&mut self, appended: &[Entry]) {
-        self.revisions.clear();
+        self.values.clear();
         self.types.clear();
         for event in appended.iter().rev() {
             self.sequences.insert(event.entity, event.sequence - 1);
@@ -46,10 +55,11 @@ impl Remembered {
 
     /// Makes room, between transactions: within one, nothing else knows what it has stored.
     pub(super) fn trim(&mut self) {
-        for counts in [&mut self.sequences, &mut self.revisions] {
-            if counts.len() >= REMEMBERED {
-                counts.clear();
-            }
+        if self.sequences.len() >= REMEMBERED {
+            self.sequences.clear();
+        }
+        if self.values.len() >= REMEMBERED {
+            self.values.clear();
         }
     }
 }
@@ -197,16 +207,20 @@ impl Tables<'_> {
             Some(number) => Some(number),
             None => self.find(&put.entity)?,
         };
-        let actual = match known {
-            Some(number) => self.revision(number)?,
-            None => 0,
+        let head = match known {
+            Some(number) => self.head(number)?,
+            None => Head::default(),
         };
-        if actual != put.after {
-            let (entity, expected) = (put.entity.key().clone(), put.after);
+        let entity = put.entity.key();
+        if matches!(put.change, Change::Delta(_)) && !head.is_there {
+            let entity = entity.clone();
+            return Ok(Err(StoreError::NoValue { entity }));
+        }
+        if head.revision != put.after {
             return Ok(Err(StoreError::Conflict {
-                entity,
-                expected,
-                actual,
+                entity: entity.clone(),
+                expected: put.after,
+                actual: head.revision,
             }));
         }
         let number = match known {
@@ -216,10 +230,23 @@ impl Tables<'_> {
         if put.entity.number().is_none() {
             numbers.push((Arc::clone(&put.entity), number));
         }
-        let revision = actual + 1;
-        self.value(number, put.entity.key(), revision, put.value.as_ref())?;
+        let revision = head.revision + 1;
+        match &put.change {
+            Change::Delta(delta) => self.delta(number, entity, revision, delta)?,
+            Change::Whole(_) | Change::Delete => {
+                if head.has_deltas {
+                    self.drop_deltas(number)?;
+                }
+                self.value(number, entity, revision, put.change.payload())?;
+            }
+        }
         self.stored.changes += 1;
-        self.remembered.revisions.insert(number, revision);
+        let head = Head {
+            revision,
+            is_there: put.change != Change::Delete,
+            has_deltas: matches!(put.change, Change::Delta(_)),
+        };
+        self.remembered.values.insert(number, head);
         Ok(Ok(revision))
     }
 
@@ -249,16 +276,27 @@ impl Tables<'_> {
         last_sequence(self.transaction, self.recent, number)
     }
 
-    fn revision(&self, number: i64) -> rusqlite::Result<u64> {
-        if let Some(&revision) = self.remembered.revisions.get(&number) {
-            return Ok(revision);
+    fn head(&self, number: i64) -> rusqlite::Result<Head> {
+        if let Some(&head) = self.remembered.values.get(&number) {
+            return Ok(head);
         }
         let found = self
             .transaction
-            .prepare_cached("SELECT revision FROM value WHERE entity = ?1")?
-            .query_row([number], |row| row.get(0))
+            .prepare_cached(
+                "SELECT revision, type IS NOT NULL,
+                        (SELECT revision FROM last_delta WHERE entity = ?1)
+                 FROM value WHERE entity = ?1",
+            )?
+            .query_row([number], |row| {
+                let last: Option<u64> = row.get(2)?;
+                Ok(Head {
+                    revision: last.unwrap_or(row.get(0)?),
+                    is_there: row.get(1)?,
+                    has_deltas: last.is_some(),
+                })
+            })
             .optional()?;
-        Ok(found.unwrap_or(0))
+        Ok(found.unwrap_or_default())
     }
 
     fn event(
@@ -337,6 +375,46 @@ impl Tables<'_> {
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?
             .execute((number, revision, payload_type, payload, self.time, checksum))?;
+        Ok(())
+    }
+
+    fn delta(
+        &mut self,
+        number: i64,
+        entity: &EntityKey,
+        revision: u64,
+        delta: &Any,
+    ) -> rusqlite::Result<()> {
+        let payload_type = self.payload_type(&delta.type_url)?;
+        let checksum = record::checksum(entity, revision, &delta.type_url, &delta.value);
+        self.transaction
+            .prepare_cached(
+                "INSERT INTO value_delta (entity, revision, type, payload, time, checksum)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute((
+                number,
+                revision,
+                payload_type,
+                &*delta.value,
+                self.time,
+                checksum,
+            ))?;
+        self.transaction
+            .prepare_cached("INSERT OR REPLACE INTO last_delta (entity, revision) VALUES (?1, ?2)")?
+            .execute((number, revision))?;
+        Ok(())
+    }
+
+    fn drop_deltas(&self, number: i64) -> rusqlite::Result<()> {
+        for statement in [
+            "DELETE FROM value_delta WHERE entity = ?1",
+            "DELETE FROM last_delta WHERE entity = ?1",
+        ] {
+            self.transaction
+                .prepare_cached(statement)?
+                .execute([number])?;
+        }
         Ok(())
     }
 

@@ -26,7 +26,7 @@ impl Write {
     pub(super) fn size(&self) -> usize {
         match self {
             Self::Append(append) => size_of_append(append),
-            Self::Put(put) => sum(put.value.iter()),
+            Self::Put(put) => sum(put.change.payload().into_iter()),
             Self::Together(writes) => writes.iter().map(size).sum(),
         }
     }
@@ -47,7 +47,7 @@ impl Write {
 fn size(write: &store::Write) -> usize {
     match write {
         store::Write::Append(append) => size_of_append(append),
-        store::Write::Put(put) => sum(put.value.iter()),
+        store::Write::Put(put) => sum(put.change.payload().into_iter()),
         store::Write::Extend(extend) => sum(extend.events.iter()),
     }
 }

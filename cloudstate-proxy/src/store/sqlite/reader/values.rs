@@ -4,12 +4,36 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cloudstate_protocol::Any;
-use rusqlite::OptionalExtension;
+use rusqlite::Row;
 
 use super::ReadConnection;
 use crate::store::{
     EntityKey, EntityRef, EntityValue, PAGE_BYTES, StoreError, StoredValue, sqlite::record,
 };
+
+/// A row of `value` or of `value_delta`.
+struct ValueRow {
+    is_delta: bool,
+    revision: u64,
+    payload_type: Option<i64>,
+    payload: Bytes,
+    checksum: u32,
+    /// Of a whole value, the revision of its last delta.
+    last: Option<u64>,
+}
+
+impl ValueRow {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            is_delta: row.get(0)?,
+            revision: row.get(1)?,
+            payload_type: row.get(2)?,
+            payload: Bytes::copy_from_slice(row.get_ref(3)?.as_blob()?),
+            checksum: row.get(4)?,
+            last: row.get(5)?,
+        })
+    }
+}
 
 impl ReadConnection {
     pub(in crate::store::sqlite) fn value(
@@ -20,25 +44,8 @@ impl ReadConnection {
             return Ok(StoredValue::default());
         };
         let known = self.recent.of(number, 0, 0);
-        let read = || {
-            self.connection
-                .prepare_cached(
-                    "SELECT revision, type, payload, checksum FROM value WHERE entity = ?1",
-                )?
-                .query_row([number], |row| {
-                    let payload = Bytes::copy_from_slice(row.get_ref(2)?.as_blob()?);
-                    Ok((
-                        row.get::<_, u64>(0)?,
-                        row.get::<_, Option<i64>>(1)?,
-                        payload,
-                        row.get::<_, u32>(3)?,
-                    ))
-                })
-                .optional()
-        };
-        let Some((revision, payload_type, value, checksum)) =
-            read().map_err(|error| self.failed(&error))?
-        else {
+        let mut rows = self.value_rows(number)?.into_iter();
+        let Some(first) = rows.next() else {
             if self.last_sequence(number)? == 0 && !self.has_event_behind(known.added, number)? {
                 // An entity gets its number with its first event or value.
                 let entity = entity.key();
@@ -48,6 +55,55 @@ impl ReadConnection {
             }
             return Ok(StoredValue::default());
         };
+        let entity = entity.key();
+        let (whole, last) = (first.revision, first.last.unwrap_or(first.revision));
+        let revisions = rows.as_slice().iter().map(|row| row.revision);
+        if first.is_delta || !revisions.eq(whole + 1..=last) {
+            return Err(self.corrupt(format!(
+                "the value of entity {entity} and its deltas do not fit together"
+            )));
+        }
+        let payload = self.checked(entity, first)?;
+        let deltas = rows
+            .filter_map(|row| self.checked(entity, row).transpose())
+            .collect::<Result<_, _>>()?;
+        Ok(StoredValue {
+            revision: last,
+            payload,
+            deltas,
+        })
+    }
+
+    /// What is stored of a value: the row of the whole, then those of its deltas.
+    ///
+    /// It is one statement, because a writer may put another whole in their place between two.
+    fn value_rows(&self, number: i64) -> Result<Vec<ValueRow>, StoreError> {
+        let read = || {
+            self.connection
+                .prepare_cached(
+                    "SELECT 0, revision, type, payload, checksum,
+                            (SELECT revision FROM last_delta WHERE entity = ?1)
+                     FROM value WHERE entity = ?1
+                     UNION ALL
+                     SELECT 1, revision, type, payload, checksum, NULL FROM value_delta WHERE entity = ?1
+                     ORDER BY 2",
+                )?
+                .query_map([number], ValueRow::read)?
+                .collect::<rusqlite::Result<_>>()
+        };
+        read().map_err(|error| self.failed(&error))
+    }
+
+    /// The payload of a row that is as it was written; `None` if it says that there is no value.
+    fn checked(&mut self, entity: &EntityKey, row: ValueRow) -> Result<Option<Any>, StoreError> {
+        let ValueRow {
+            is_delta,
+            revision,
+            payload_type,
+            payload: value,
+            checksum,
+            ..
+        } = row;
         let type_url = payload_type
             .map(|number| {
                 let found = self.type_url(number)?;
@@ -55,16 +111,13 @@ impl ReadConnection {
             })
             .transpose()?;
         let named = type_url.as_deref().unwrap_or_default();
-        if checksum != record::checksum(entity.key(), revision, named, &value) {
+        if checksum != record::checksum(entity, revision, named, &value) {
+            let what = if is_delta { "a delta" } else { "the value" };
             return Err(self.corrupt(format!(
-                "the value of entity {}, at revision {revision}, does not match its checksum",
-                entity.key()
+                "{what} of entity {entity}, at revision {revision}, does not match its checksum"
             )));
         }
-        Ok(StoredValue {
-            revision,
-            payload: type_url.map(|type_url| Any { type_url, value }),
-        })
+        Ok(type_url.map(|type_url| Any { type_url, value }))
     }
 
     pub(in crate::store::sqlite) fn values(
@@ -97,15 +150,21 @@ impl ReadConnection {
             };
             let entity = EntityRef::new(key.clone());
             entity.remember(number);
-            let StoredValue { revision, payload } = self.value(&entity)?;
+            let StoredValue {
+                revision,
+                payload,
+                deltas,
+            } = self.value(&entity)?;
             // It may have been deleted meanwhile.
             if let Some(payload) = payload {
-                bytes += payload.value.len();
-                values.push(EntityValue {
+                let value = EntityValue {
                     entity: key,
                     revision,
                     payload,
-                });
+                    deltas,
+                };
+                bytes += value.size();
+                values.push(value);
             }
         }
         Ok(values)
