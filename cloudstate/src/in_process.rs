@@ -118,13 +118,19 @@ impl<In, Out> Stream for EntityConnection<In, Out> {
 
 #[cfg(feature = "embedded")]
 mod embedded {
+    use std::{
+        convert::Infallible,
+        pin::Pin,
+        task::{Context, Poll, Waker},
+    };
+
     use cloudstate_protocol::cloudstate::{EntitySpec, ProxyInfo, action::ActionCommand};
     use cloudstate_proxy::user_function::{
         ActionCall, ActionCommands, ActionResponses, Connection, CrdtConnection,
         EventSourcedConnection, UserFunctionError, ValueEntityConnection, one_at_a_time,
     };
     use futures_util::{
-        FutureExt, SinkExt, StreamExt, TryFutureExt, TryStreamExt,
+        FutureExt, Sink, SinkExt, Stream, StreamExt, TryFutureExt, TryStreamExt,
         future::{BoxFuture, ready},
     };
 
@@ -186,7 +192,52 @@ mod embedded {
     fn opened<In: 'static, Out: Send + 'static>(
         connection: EntityConnection<In, Out>,
     ) -> Connection<In, Out> {
-        one_at_a_time(connection.map(Ok).sink_map_err(|never| match never {}))
+        let connection = Owned(connection).map(Ok);
+        one_at_a_time(connection.sink_map_err(|never| match never {}))
+    }
+
+    /// A connection whose only owner looks for replies whenever it has sent something, as the proxy's entities do: nobody
+    /// else can cause one. To be woken by its own messages would cost each command a further turn of the entity's task,
+    /// and another thread that wakes up to find nothing to do.
+    #[derive(Debug)]
+    struct Owned<In, Out>(EntityConnection<In, Out>);
+
+    impl<In, Out> Stream for Owned<In, Out> {
+        type Item = Out;
+
+        fn poll_next(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Option<Out>> {
+            let mut nobody = Context::from_waker(Waker::noop());
+            self.0.poll_next_unpin(&mut nobody)
+        }
+    }
+
+    impl<In, Out> Sink<In> for Owned<In, Out> {
+        type Error = Infallible;
+
+        fn poll_ready(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Result<(), Infallible>> {
+            self.0.poll_ready_unpin(cx)
+        }
+
+        fn start_send(mut self: Pin<&mut Self>, message: In) -> Result<(), Infallible> {
+            self.0.start_send_unpin(message)
+        }
+
+        fn poll_flush(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Result<(), Infallible>> {
+            self.0.poll_flush_unpin(cx)
+        }
+
+        fn poll_close(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Result<(), Infallible>> {
+            self.0.poll_close_unpin(cx)
+        }
     }
 
     impl From<CallError> for UserFunctionError {
