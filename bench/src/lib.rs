@@ -12,6 +12,7 @@ pub mod disk;
 pub mod echo;
 pub mod error;
 pub mod figures;
+pub mod http2;
 pub mod http_json;
 pub mod journal;
 pub mod live;

@@ -126,9 +126,10 @@ const SECTIONS: &[Section] = &[
         scenario: "overload",
         heading: "More than it can carry",
         text: "The durable cart on one core, with 256 places for requests. First as many callers as that, each waiting for its \
-               answer: what the cart can carry. Then calls that arrive at a rate, whatever becomes of those before. *Refused* is \
-               `RESOURCE_EXHAUSTED`; a latency counts from when the call was due.",
+               answer: what the cart can carry. Then calls that arrive at a rate, whatever becomes of those before. The load is \
+               on the other core. *Refused* is `RESOURCE_EXHAUSTED`; a latency counts from when the call was due.",
         shown: Shown::Columns(&[
+            "due/s",
             "sent/s",
             "answered/s",
             "refused/s",
@@ -137,6 +138,8 @@ const SECTIONS: &[Section] = &[
             "answered p99 ms",
             "refused p50 ms",
             "refused p99 ms",
+            "server cores",
+            "client cores",
             "peak MB",
         ]),
         charts: &[Picture {

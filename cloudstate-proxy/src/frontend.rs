@@ -7,6 +7,7 @@ mod grpc;
 mod http_json;
 mod listener;
 mod metadata;
+mod refusal;
 
 use std::{
     convert::Infallible,
@@ -20,7 +21,7 @@ use cloudstate_process::{Stopped, Stopping};
 use futures_util::FutureExt;
 
 use http::{
-    Request, Response,
+    Request, Response, Version,
     header::{CONTENT_TYPE, ORIGIN},
 };
 use hyper::body::Incoming;
@@ -41,6 +42,7 @@ use crate::{
 };
 use builtin::Builtin;
 use cors::Cors;
+use refusal::Refusal;
 
 pub(crate) use entrance::Entrance;
 #[cfg(feature = "fuzzing")]
@@ -61,7 +63,7 @@ pub(crate) struct Frontend {
     places: Arc<Semaphore>,
     requests: TaskTracker,
     stopping: Stopping,
-    max_requests: usize,
+    refusal: Refusal,
     max_message_size: usize,
     /// How long the message of a request may take to arrive.
     request_timeout: Duration,
@@ -93,7 +95,7 @@ impl Frontend {
             places: Arc::new(Semaphore::new(max_requests)),
             requests,
             stopping: Stopping::default(),
-            max_requests,
+            refusal: Refusal::new(max_requests),
             max_message_size: settings.max_message_size.get(),
             request_timeout: settings.request_timeout,
             web: settings.web.clone(),
@@ -116,6 +118,7 @@ impl Frontend {
             requests: self.requests.clone(),
             stopping: self.stopping.clone(),
             web: self.web.clone(),
+            refusal: self.refusal.clone(),
             ..*self
         }
     }
@@ -135,52 +138,69 @@ impl Frontend {
         self.requests.wait().await;
     }
 
-    pub(crate) async fn answer(
-        self: Arc<Self>,
-        request: Request<Incoming>,
-    ) -> Result<Response<Body>, Infallible> {
-        if let Some(answer) = cors::intrusion(self.cors.as_ref(), &request) {
-            return Ok(answer);
+    /// Takes a request in, or answers it at once.
+    pub(crate) fn receive(self: Arc<Self>, request: Request<Incoming>) -> Received {
+        match self.admit(&request) {
+            Ok(in_progress) => {
+                // In a box: on its way into a task of its own a request would be copied whole several times, 3 KB each.
+                Received::Taken(Box::pin(self.answer(request, in_progress)))
+            }
+            Err(response) => {
+                if request.version() == Version::HTTP_2 {
+                    refusal::hear_out(request.into_body());
+                }
+                Received::Answered(response)
+            }
         }
-        let Some(cors) = &self.cors else {
-            return Ok(self.respond(request).await);
-        };
-        if let Some(answer) = cors.preflight(&request) {
-            return Ok(answer);
-        }
-        let origin = request.headers().get(ORIGIN).cloned();
-        let mut response = self.respond(request).await;
-        cors.open(origin.as_ref(), &mut response);
-        Ok(response)
     }
 
-    async fn respond(self: &Arc<Self>, request: Request<Incoming>) -> Response<Body> {
-        let token = self.requests.token();
-        let mut meter = RequestMeter::new(self.router.metrics().clone());
-        let speech = Speech::of(&request);
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
-            meter.answered(Code::ResourceExhausted);
-            self.router.metrics().rejected(Limit::Requests);
-            let error = CallError::exhausted(format!(
-                "{} requests are in progress, the most that CLOUDSTATE_MAX_REQUESTS allows; try again later",
-                self.max_requests
-            ));
-            return match speech {
-                Speech::Grpc | Speech::GrpcWeb => grpc::refuse(error),
-                Speech::Http => http_json::refuse(&error),
-            };
-        };
-        let in_progress = InProgress {
-            _place: place,
-            _token: token,
-            meter,
-        };
-        match speech {
-            Speech::Grpc => grpc::answer(self, request, in_progress).await,
-            // In boxes of their own: each is twice as large as the one above, and would make it as large.
-            Speech::GrpcWeb => Box::pin(grpc::answer_web(self, request, in_progress)).await,
-            Speech::Http => Box::pin(http_json::answer(self, request, in_progress)).await,
+    /// Gives a request its place; the answer to one that has none, or needs none.
+    ///
+    /// It is no future, because whoever is refused must cost next to nothing, not even a task: see `listener/turn.rs`.
+    #[expect(
+        clippy::result_large_err,
+        reason = "a box would be one more allocation for every refusal"
+    )]
+    fn admit(&self, request: &Request<Incoming>) -> Result<InProgress, Response<Body>> {
+        let cors = self.cors.as_ref();
+        let answer = cors::intrusion(cors, request);
+        if let Some(answer) = answer.or_else(|| cors?.preflight(request)) {
+            return Err(answer);
         }
+        let mut meter = RequestMeter::new(self.router.metrics().clone());
+        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+            return Ok(InProgress {
+                _place: place,
+                _token: self.requests.token(),
+                meter,
+            });
+        }
+        meter.answered(Code::ResourceExhausted);
+        self.router.metrics().rejected(Limit::Requests);
+        let mut response = self.refusal.answer(Speech::of(request));
+        if let Some(cors) = cors {
+            cors.open(request.headers().get(ORIGIN), &mut response);
+        }
+        Err(response)
+    }
+
+    async fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        in_progress: InProgress,
+    ) -> Result<Response<Body>, Infallible> {
+        let origin = request.headers().get(ORIGIN);
+        let origin = self.cors.as_ref().and(origin).cloned();
+        let mut response = match Speech::of(&request) {
+            Speech::Grpc => grpc::answer(&self, request, in_progress).await,
+            // In boxes of their own: each is twice as large as the one above, and would make it as large.
+            Speech::GrpcWeb => Box::pin(grpc::answer_web(&self, request, in_progress)).await,
+            Speech::Http => Box::pin(http_json::answer(&self, request, in_progress)).await,
+        };
+        if let Some(cors) = &self.cors {
+            cors.open(origin.as_ref(), &mut response);
+        }
+        Ok(response)
     }
 
     /// What ends a stream when the process stops.
@@ -216,6 +236,17 @@ impl LastMessage {
         Poll::Ready(CallError::stopping())
     }
 }
+
+/// What becomes of a request that has come in.
+pub(crate) enum Received {
+    /// It has a place.
+    Taken(Answering),
+    /// It needs none, or there is none.
+    Answered(Response<Body>),
+}
+
+/// The answer to a request, when it is there.
+type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
 /// Counts and measures a request until its whole response has been handed over.
 #[derive(Debug)]

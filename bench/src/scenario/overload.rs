@@ -1,9 +1,8 @@
 //! `overload`: calls that arrive faster than they can be served.
 
 use crate::{
-    Error,
-    load::{self, Call},
-    open_loop::OpenLoop,
+    Error, load,
+    open_loop::{Arrival, OpenLoop},
     plan::Bench,
     report::Table,
     server::{Launch, Server, Store},
@@ -33,39 +32,35 @@ pub fn run(bench: &Bench) -> Result<Vec<Table>, Error> {
     let mut table = Table::new(format!(
         "AddItem on one core, with {PLACES} places for requests"
     ));
-    let mut best = bench.load(Call::AddItem, PLACES, CONNECTIONS);
-    best.pace.measured *= LONGER;
+    let pace = bench.pace();
+    let waiting = OpenLoop {
+        arrival: Arrival::Waiting(PLACES),
+        connections: CONNECTIONS,
+        carts: bench.plan.carts.get(),
+        warm_up: pace.warm_up,
+        measured: pace.measured * LONGER,
+    };
     for round in bench.rounds("overload") {
-        let measured = best.run(&server, round.into())?;
-        let peak = measured.calls_per_second();
-        table.record(
-            &format!("{PLACES} callers that wait"),
-            &[
-                ("sent/s", peak),
-                ("answered/s", peak),
-                ("refused/s", 0.0),
-                ("answered p50 ms", measured.milliseconds(50.0)),
-                ("answered p99 ms", measured.milliseconds(99.0)),
-                ("peak MB", server.peak_memory()? as f64 / 1e6),
-            ],
-        );
+        let mut measure = |name: &str, load: &OpenLoop, peak: Option<f64>| {
+            let arrivals = load.run(&server, round.into())?;
+            if arrivals.is_the_clients_limit() {
+                eprintln!("overload: {name}: the load was the limit, not the server");
+            }
+            let answered = arrivals.answered_per_second();
+            table.record(name, &arrivals.figures());
+            if let Some(peak) = peak {
+                table.record(name, &[("of peak", answered / peak)]);
+            }
+            table.record(name, &[("peak MB", server.peak_memory()? as f64 / 1e6)]);
+            Ok::<_, Error>(answered)
+        };
+        let peak = measure(&format!("{PLACES} callers that wait"), &waiting, None)?;
         for (name, part) in RATES {
             let load = OpenLoop {
-                rate: peak * part,
-                connections: CONNECTIONS,
-                carts: bench.plan.carts.get(),
-                warm_up: best.pace.warm_up,
-                measured: best.pace.measured,
+                arrival: Arrival::Rate(peak * part),
+                ..waiting
             };
-            let arrivals = load.run(&server, round.into())?;
-            table.record(name, &arrivals.figures());
-            table.record(
-                name,
-                &[
-                    ("of peak", arrivals.answered_per_second() / peak),
-                    ("peak MB", server.peak_memory()? as f64 / 1e6),
-                ],
-            );
+            measure(name, &load, Some(peak))?;
         }
     }
     server.stop()?;

@@ -27,7 +27,7 @@ use crate::{
 };
 use error::HttpError;
 
-pub(super) use error::{error_body, refuse};
+pub(super) use error::{describe, error_body};
 
 /// The header by which Knative asks whether a process answers.
 const KNATIVE_PROBE: &str = "k-network-probe";

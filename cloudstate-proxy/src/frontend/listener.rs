@@ -2,10 +2,12 @@
 
 mod idle;
 mod opening;
+mod turn;
 
-use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{future::ready, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use cloudstate_transport::Acceptor;
+use futures_util::{FutureExt, future::Either};
 use hyper::service::service_fn;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -19,10 +21,11 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::Entrance;
+use super::{Entrance, Received};
 use crate::{metrics::Limit, requests::Requests, settings::Settings};
 use idle::Idle;
 use opening::Opening;
+use turn::{InTurns, Portioned, Turn};
 
 /// Bytes that one HTTP/2 stream may be ahead of whoever reads it. A connection has room for all its streams to be ahead:
 /// one that nobody reads stops no other.
@@ -196,11 +199,19 @@ async fn accept(
                 }
             };
             let metrics = entrance.frontend().router.metrics().clone();
-            // In a box: on its way into a task of its own a request would be copied whole several times, 3 KB each.
+            let turn = Arc::new(Turn::new());
+            let hearing = Arc::clone(&turn);
             let service = service_fn(move |request| {
                 requests.count();
-                Box::pin(entrance.frontend().answer(request))
+                match entrance.frontend().receive(request) {
+                    Received::Taken(answer) => Either::Left(answer),
+                    Received::Answered(response) => {
+                        hearing.refuse();
+                        Either::Right(ready(Ok(response)))
+                    }
+                }
             });
+            let stream = Portioned::new(stream, Arc::clone(&turn));
             let stream = TokioIo::new(Opening::new(stream, limits.head_timeout));
             let in_progress = Requests::default();
             let protocol = protocol(limits, in_progress.clone());
@@ -214,7 +225,7 @@ async fn accept(
                     }
                 }
             };
-            if let Err(error) = in_progress.run(connection).await {
+            if let Err(error) = InTurns::new(in_progress.run(connection.boxed()), turn).await {
                 if opening::is_too_late(&*error) {
                     metrics.rejected(Limit::HeadTimeout);
                 }

@@ -122,7 +122,7 @@ pub(in crate::frontend) fn error_body(
 }
 
 /// An error as JSON.
-pub(super) fn describe(code: Code, message: &str) -> serde_json::Value {
+pub(in crate::frontend) fn describe(code: Code, message: &str) -> serde_json::Value {
     serde_json::json!({ "code": code_name(code), "message": message })
 }
 
