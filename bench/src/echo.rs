@@ -16,7 +16,6 @@ use std::{
 };
 
 use clap::ValueEnum;
-use cloudstate_protocol::cloudstate::eventsourced::event_sourced_server::EventSourcedServer;
 use tokio::{net::TcpListener, runtime};
 use tonic::transport::server::{Server, TcpIncoming};
 
@@ -84,7 +83,7 @@ async fn grpc(listener: TcpListener) -> io::Result<()> {
     Server::builder()
         .max_concurrent_streams(STREAMS)
         .add_service(ShoppingCartServer::new(cart::EchoedCart::default()))
-        .add_service(EventSourcedServer::new(protocol::EchoedEntity::default()))
+        .add_service(protocol::EchoedEntity::default())
         .add_service(TextsServer::new(texts::EchoedTexts))
         .add_service(VotesServer::new(replicated::EchoedVotes::default()))
         .add_service(TagsServer::new(replicated::EchoedTags))

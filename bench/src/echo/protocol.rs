@@ -1,7 +1,12 @@
 //! The protocol of event-sourced entities: to every command the same reply, with one event.
+//!
+//! The service is put together by hand: the protocol's generated server has a codec of its own, and what is compared with
+//! has tonic's.
 
 use std::{
+    convert::Infallible,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -11,20 +16,26 @@ use cloudstate_protocol::{
         ClientAction, Reply,
         client_action::Action,
         eventsourced::{
-            EventSourcedReply, EventSourcedStreamIn, EventSourcedStreamOut,
-            event_sourced_server::EventSourced, event_sourced_stream_in as input,
-            event_sourced_stream_out as output,
+            EventSourcedReply, EventSourcedStreamIn, EventSourcedStreamOut, event_sourced_server,
+            event_sourced_stream_in as input, event_sourced_stream_out as output,
         },
     },
 };
 use tokio_stream::Stream;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{
+    Request, Response, Status, Streaming,
+    body::Body,
+    codegen::{BoxFuture, Service, http},
+    server::{Grpc, NamedService, StreamingService},
+};
+use tonic_prost::ProstCodec;
 
 use crate::workload;
 
-#[derive(Debug)]
+/// `EventSourced.handle`, whatever the path.
+#[derive(Clone, Debug)]
 pub(super) struct EchoedEntity {
-    reply: EventSourcedReply,
+    reply: Arc<EventSourcedReply>,
 }
 
 impl Default for EchoedEntity {
@@ -40,22 +51,45 @@ impl Default for EchoedEntity {
             events: vec![Any::pack(&workload::item_added(0))],
             ..EventSourcedReply::default()
         };
-        Self { reply }
+        Self {
+            reply: Arc::new(reply),
+        }
     }
 }
 
-#[tonic::async_trait]
-impl EventSourced for EchoedEntity {
-    type handleStream = Replies;
+impl NamedService for EchoedEntity {
+    const NAME: &'static str = event_sourced_server::SERVICE_NAME;
+}
 
-    async fn handle(
-        &self,
-        request: Request<Streaming<EventSourcedStreamIn>>,
-    ) -> Result<Response<Replies>, Status> {
-        Ok(Response::new(Replies {
+impl Service<http::Request<Body>> for EchoedEntity {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<Self::Response, Infallible>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let entity = self.clone();
+        Box::pin(async move {
+            let mut grpc = Grpc::new(ProstCodec::default());
+            Ok(grpc.streaming(entity, request).await)
+        })
+    }
+}
+
+impl StreamingService<EventSourcedStreamIn> for EchoedEntity {
+    type Response = EventSourcedStreamOut;
+    type ResponseStream = Replies;
+    type Future = BoxFuture<Response<Replies>, Status>;
+
+    fn call(&mut self, request: Request<Streaming<EventSourcedStreamIn>>) -> Self::Future {
+        let replies = Replies {
             commands: request.into_inner(),
-            reply: self.reply.clone(),
-        }))
+            reply: Arc::clone(&self.reply),
+        };
+        Box::pin(async { Ok(Response::new(replies)) })
     }
 }
 
@@ -63,7 +97,7 @@ impl EventSourced for EchoedEntity {
 #[derive(Debug)]
 pub(super) struct Replies {
     commands: Streaming<EventSourcedStreamIn>,
-    reply: EventSourcedReply,
+    reply: Arc<EventSourcedReply>,
 }
 
 impl Stream for Replies {
@@ -79,7 +113,7 @@ impl Stream for Replies {
             if let Some(input::Message::Command(command)) = message {
                 let reply = EventSourcedReply {
                     command_id: command.id,
-                    ..self.reply.clone()
+                    ..EventSourcedReply::clone(&self.reply)
                 };
                 let message = Some(output::Message::Reply(reply));
                 return Poll::Ready(Some(Ok(EventSourcedStreamOut { message })));
