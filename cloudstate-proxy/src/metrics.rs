@@ -33,7 +33,7 @@ use request::RequestFamilies;
 use subscription::SubscriptionFamilies;
 
 pub(crate) use action::ActionMeters;
-pub(crate) use entity::{CommandMeter, EntityMeters, Persisting};
+pub(crate) use entity::{CommandMeter, EntityMeters, Life, Persisting};
 pub(crate) use family::{SECONDS, register};
 pub(crate) use rejection::{Limit, Rejections};
 pub(crate) use request::{MethodMeters, RequestMeter};

@@ -81,6 +81,13 @@ pub trait UserFunction: Send + Sync + fmt::Debug + 'static {
     /// only where the operator asks for it.
     fn wants_metadata(&self) -> bool;
 
+    /// Whether the stream of an entity may say something, or end, when it has been told nothing new.
+    ///
+    /// Where none does, an entity that waits for a command needs nobody who listens, and takes much less memory.
+    fn speaks_unasked(&self) -> bool {
+        true
+    }
+
     /// What becomes of the connection to the user function; `None` for one that cannot be lost.
     ///
     /// Whoever is at the other end of a new connection may serve something else.

@@ -25,6 +25,8 @@ mod effects;
 mod failures;
 #[path = "routing/lifecycle.rs"]
 mod lifecycle;
+#[path = "routing/parking.rs"]
+mod parking;
 #[path = "routing/unreliable.rs"]
 mod unreliable;
 #[path = "routing/values.rs"]

@@ -4,7 +4,7 @@
 //! [`ValueEntity`] or [`CrdtEntity`]; `#[handlers]` implements [`Handlers`], a [`Handles`] per event and, with a pair of snapshot methods,
 //! [`Snapshots`].
 
-use std::{fmt, ops::Deref, time::Duration};
+use std::{fmt, ops::Deref, sync::Arc, time::Duration};
 
 use bytestring::ByteString;
 use cloudstate_protocol::Any;
@@ -20,11 +20,11 @@ use crate::{
 
 /// The id of one entity: what its key fields say.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct EntityId(ByteString);
+pub struct EntityId(Arc<str>);
 
 impl EntityId {
     /// An id with this text.
-    pub fn new(id: impl Into<ByteString>) -> Self {
+    pub fn new(id: impl Into<Arc<str>>) -> Self {
         Self(id.into())
     }
 
@@ -34,7 +34,7 @@ impl EntityId {
     }
 }
 
-impl<T: Into<ByteString>> From<T> for EntityId {
+impl<T: Into<Arc<str>>> From<T> for EntityId {
     fn from(id: T) -> Self {
         Self::new(id)
     }

@@ -186,6 +186,10 @@ mod embedded {
         fn wants_metadata(&self) -> bool {
             true
         }
+
+        fn speaks_unasked(&self) -> bool {
+            false
+        }
     }
 
     /// A stream in the form that the proxy has for all: nothing here fails.

@@ -15,20 +15,24 @@ mod outbox;
 mod replica;
 mod storage;
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
-use bytestring::ByteString;
+use cloudstate_protocol::cloudstate::crdt::{CrdtInit, crdt_stream_in::Message as In};
+use tokio::time::Instant;
 use tonic::Code;
 
-use super::{Host, Inbox, LiveEntities};
+use super::{Host, Inbox, LiveEntities, Residents, Wanted};
 use crate::{
     call::CallError,
     crdt::Cluster,
+    metrics::Life,
     settings::Settings,
-    store::{EntityKey, EntityRef, Store},
+    store::{EntityRef, Store},
     user_function::UserFunction,
 };
 use activation::Activation;
+use exchange::Exchange;
+use replica::Replica;
 use storage::{ReadError, Storage, Stored};
 
 /// What a caller reads when the user function reports a failure of its own; the detail goes to the log only.
@@ -40,10 +44,28 @@ const ENTITY_TERMINATING: &str = "Entity terminating";
 #[derive(Debug)]
 pub(crate) struct CrdtHost {
     live: LiveEntities,
+    residents: Residents<Parked>,
     user_function: Arc<dyn UserFunction>,
     store: Arc<dyn Store>,
-    cluster: Cluster,
+    cluster: Arc<Cluster>,
     limits: Limits,
+    /// Whether an entity that waits for a command has to listen to its user function.
+    listens: bool,
+}
+
+/// What is kept of an entity while nothing is in progress.
+struct Loaded {
+    storage: Storage,
+    exchange: Exchange,
+    replica: Replica,
+    /// Number of the last command that the user function was given; 0 for none.
+    last_command: i64,
+}
+
+/// A loaded entity that waits for a command, without a task.
+pub(crate) struct Parked {
+    loaded: Loaded,
+    life: Life,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +81,8 @@ struct Limits {
 /// Why an activation is over.
 #[derive(Debug)]
 enum End {
+    /// Nothing has been in progress since then, and nothing has to be listened to.
+    AtRest { since: Instant },
     /// Nothing happened for a while; the stream has been closed in good order.
     Idle,
     /// The live state is of no use any more and is loaded anew with the next command.
@@ -87,47 +111,90 @@ impl CrdtHost {
         };
         Self {
             live,
+            residents: Residents::new(limits.passivate_after),
+            listens: user_function.speaks_unasked(),
             user_function,
             store,
-            cluster: Cluster::of_one(),
+            cluster: Arc::new(Cluster::of_one()),
             limits,
         }
     }
 
-    /// Opens a stream for an entity and tells it what is known; `None` if the entity was deleted.
-    async fn load<'a>(
-        &'a self,
-        entity: &'a Arc<EntityRef>,
-    ) -> Result<Option<Activation<'a>>, CallError> {
+    /// Opens a stream for an entity, to tell it what is known; `None` if the entity was deleted.
+    async fn load(&self, entity: &Arc<EntityRef>) -> Result<Option<Loaded>, CallError> {
         let (storage, stored) = Storage::read(&self.store, entity).await?;
         let copy = match stored {
             Stored::Deleted => return Ok(None),
             Stored::Copy(copy) => Some(copy),
             Stored::Nothing => None,
         };
-        let connection = self.user_function.crdt().await?;
-        let activation = Activation::new(self, entity.key(), storage, connection, copy);
-        Ok(Some(activation))
+        let mut replica = Replica::new(copy, Arc::clone(&self.cluster), self.limits.value);
+        storage.follow(&mut replica);
+        let mut exchange = Exchange::new(self.user_function.crdt().await?);
+        exchange.send(In::Init(CrdtInit {
+            service_name: self.live.service.name.clone(),
+            entity_id: entity.key().entity_id.to_string(),
+            delta: replica.whole(),
+        }));
+        Ok(Some(Loaded {
+            storage,
+            exchange,
+            replica,
+            last_command: 0,
+        }))
+    }
+
+    /// Whether an entity may be parked that waits for a command.
+    fn may_park(&self) -> bool {
+        !self.listens && self.residents.may_park()
     }
 }
 
 impl Host for CrdtHost {
+    type Parked = Parked;
+
     fn live(&self) -> &LiveEntities {
         &self.live
     }
 
-    async fn run(self: Arc<Self>, id: ByteString, mut inbox: Inbox) {
-        let entity = Arc::new(EntityRef::new(EntityKey {
-            persistence_id: Arc::clone(&self.live.service.persistence_id),
-            entity_id: id.clone(),
-        }));
+    fn residents(&self) -> &Residents<Parked> {
+        &self.residents
+    }
+
+    async fn run(self: Arc<Self>, mut inbox: Inbox<Parked>, parked: Option<(Parked, Wanted)>) {
+        let entity = Arc::clone(inbox.entity());
+        let (mut parked, mut wanted) = match parked {
+            Some((parked, wanted)) => (Some(parked), wanted),
+            None => (None, Wanted::ToServe),
+        };
         loop {
-            let life = self.live.meters.activate();
-            // In a box of its own, which is gone when the entity waits.
-            let mut end = match Box::pin(self.load(&entity)).await {
-                Ok(Some(mut activation)) => {
-                    life.loaded();
-                    activation.serve(&mut inbox).await
+            let (life, loaded) = match parked.take() {
+                Some(Parked { life, loaded }) => (life, Ok(Some(loaded))),
+                None => {
+                    let life = Life::begin(&self.live.meters);
+                    // In a box of its own, which is gone when the entity waits.
+                    let loaded = Box::pin(self.load(&entity)).await;
+                    if let Ok(Some(_)) = loaded {
+                        life.loaded();
+                    }
+                    (life, loaded)
+                }
+            };
+            let mut end = match loaded {
+                Ok(Some(loaded)) => {
+                    let mut activation = Activation::new(&self, entity.key(), loaded);
+                    match activation.serve(&mut inbox, wanted).await {
+                        End::AtRest { since } => {
+                            let loaded = activation.into_loaded();
+                            let entity = Parked { loaded, life };
+                            match LiveEntities::park(&self, &mut inbox, entity, since) {
+                                Ok(()) => return,
+                                Err(busy) => (parked, wanted) = (Some(busy), Wanted::ToServe),
+                            }
+                            continue;
+                        }
+                        end => end,
+                    }
                 }
                 Ok(None) => End::Deleted,
                 Err(error) => {
@@ -137,18 +204,28 @@ impl Host for CrdtHost {
                 }
             };
             life.ended(matches!(end, End::Reload));
+            wanted = Wanted::ToServe;
             if let End::Deleted = end {
                 end = deletion::serve(&self, &mut inbox).await;
             }
             match end {
                 End::Stopped => return,
-                End::Idle | End::Reload | End::Deleted => {
-                    if self.live.leave(&id, &inbox) {
+                End::AtRest { .. } | End::Idle | End::Reload | End::Deleted => {
+                    if self.residents.leave(&inbox) {
                         return;
                     }
                 }
             }
         }
+    }
+}
+
+impl fmt::Debug for Parked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parked")
+            .field("replica", &self.loaded.replica)
+            .field("life", &self.life)
+            .finish_non_exhaustive()
     }
 }
 

@@ -10,13 +10,14 @@ mod unanswered;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use bytestring::ByteString;
 use cloudstate_protocol::cloudstate::{Command, Failure, SideEffect, client_action::Action};
+use tokio::time::Instant;
 
-use super::{Host, Inbox, LiveEntities};
+use super::{Host, Inbox, LiveEntities, Residents, Wanted};
 use crate::{
+    metrics::Life,
     settings::Settings,
-    store::{EntityKey, EntityRef, Store, Write},
+    store::{EntityRef, Store, Write},
     user_function::{Connection, UserFunction},
 };
 use activation::Activation;
@@ -67,8 +68,16 @@ pub(crate) trait Kind: fmt::Debug + Send + Sized + 'static {
 pub(crate) struct Loaded<K: Kind> {
     pub(super) kind: K,
     pub(super) connection: Connection<K::In, K::Out>,
+    /// Number of the last command that the user function was given; 0 for none.
+    pub(super) last_command: i64,
     /// It was loaded from a snapshot and has not said anything since: a failure may be the snapshot's fault.
     pub(super) snapshot_on_trial: bool,
+}
+
+/// A loaded entity that waits for a command, without a task.
+pub(crate) struct Parked<K: Kind> {
+    loaded: Loaded<K>,
+    life: Life,
 }
 
 /// A message of the user function.
@@ -90,12 +99,14 @@ pub(crate) struct Reply<C> {
 
 /// What runs the entities of one service.
 #[derive(Debug)]
-pub(crate) struct DurableHost<K> {
+pub(crate) struct DurableHost<K: Kind> {
     pub(super) live: LiveEntities,
+    residents: Residents<Parked<K>>,
     pub(super) user_function: Arc<dyn UserFunction>,
     pub(super) store: Arc<dyn Store>,
     limits: Limits,
-    kind: std::marker::PhantomData<fn() -> K>,
+    /// Whether an entity that waits for a command has to listen to its user function.
+    listens: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -107,6 +118,8 @@ struct Limits {
 /// Why an activation is over.
 #[derive(Debug)]
 enum End {
+    /// Nothing has been in progress since then, and nothing has to be listened to.
+    AtRest { since: Instant },
     /// Nothing happened for a while; the stream has been closed in good order.
     Idle,
     /// The live state is of no use any more and is loaded anew: at once, or with the next command.
@@ -133,11 +146,17 @@ impl<K: Kind> DurableHost<K> {
         };
         Self {
             live,
+            residents: Residents::new(limits.passivate_after),
+            listens: user_function.speaks_unasked(),
             user_function,
             store,
             limits,
-            kind: std::marker::PhantomData,
         }
+    }
+
+    /// Whether an entity may be parked that waits for a command.
+    fn may_park(&self) -> bool {
+        !self.listens && self.residents.may_park()
     }
 
     /// How long the user function may take over one command, or over one thing that it is told.
@@ -146,27 +165,65 @@ impl<K: Kind> DurableHost<K> {
     }
 }
 
+impl<K: Kind> fmt::Debug for Parked<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parked")
+            .field("kind", &self.loaded.kind)
+            .field("life", &self.life)
+            .finish_non_exhaustive()
+    }
+}
+
 impl<K: Kind> Host for DurableHost<K> {
+    type Parked = Parked<K>;
+
     fn live(&self) -> &LiveEntities {
         &self.live
     }
 
-    async fn run(self: Arc<Self>, id: ByteString, mut inbox: Inbox) {
-        let persistence_id = Arc::clone(&self.live.service.persistence_id);
-        let entity = Arc::new(EntityRef::new(EntityKey {
-            persistence_id,
-            entity_id: id.clone(),
-        }));
+    fn residents(&self) -> &Residents<Parked<K>> {
+        &self.residents
+    }
+
+    async fn run(
+        self: Arc<Self>,
+        mut inbox: Inbox<Parked<K>>,
+        parked: Option<(Parked<K>, Wanted)>,
+    ) {
+        let entity = Arc::clone(inbox.entity());
+        let mut wanted = parked
+            .as_ref()
+            .map_or(Wanted::ToServe, |(_, wanted)| *wanted);
+        let mut parked = parked.map(|(parked, _)| parked);
         let mut snapshot = Snapshot::Use;
         loop {
-            let life = self.live.meters.activate();
-            // In a box of its own, which is gone when the entity waits.
-            let end = match Box::pin(K::load(&self, &entity, snapshot)).await {
+            let (life, loaded) = match parked.take() {
+                Some(Parked { life, loaded }) => (life, Ok(loaded)),
+                None => {
+                    let life = Life::begin(&self.live.meters);
+                    // In a box of its own, which is gone when the entity waits.
+                    let loaded = Box::pin(K::load(&self, &entity, snapshot)).await;
+                    if loaded.is_ok() {
+                        life.loaded();
+                    }
+                    (life, loaded)
+                }
+            };
+            let end = match loaded {
                 Ok(loaded) => {
-                    life.loaded();
-                    Activation::new(&self, &entity, loaded)
-                        .serve(&mut inbox)
-                        .await
+                    let mut activation = Activation::new(&self, &entity, loaded);
+                    match activation.serve(&mut inbox, wanted).await {
+                        End::AtRest { since } => {
+                            let loaded = activation.into_loaded();
+                            let entity = Parked { loaded, life };
+                            match LiveEntities::park(&self, &mut inbox, entity, since) {
+                                Ok(()) => return,
+                                Err(busy) => (parked, wanted) = (Some(busy), Wanted::ToServe),
+                            }
+                            continue;
+                        }
+                        end => end,
+                    }
                 }
                 Err(LoadError::SnapshotRefused) => End::SnapshotRefused,
                 Err(LoadError::Failed(error)) => {
@@ -176,7 +233,7 @@ impl<K: Kind> Host for DurableHost<K> {
                 }
             };
             life.ended(matches!(end, End::Reload { at_once: false }));
-            snapshot = Snapshot::Use;
+            (snapshot, wanted) = (Snapshot::Use, Wanted::ToServe);
             match end {
                 End::Stopped => return,
                 End::Reload { at_once: true } => {}
@@ -184,8 +241,8 @@ impl<K: Kind> Host for DurableHost<K> {
                     tracing::warn!(entity = %entity.key(), "the snapshot is not understood; replaying every event");
                     snapshot = Snapshot::Skip;
                 }
-                End::Idle | End::Reload { at_once: false } => {
-                    if self.live.leave(&id, &inbox) {
+                End::AtRest { .. } | End::Idle | End::Reload { at_once: false } => {
+                    if self.residents.leave(&inbox) {
                         return;
                     }
                 }

@@ -195,16 +195,6 @@ impl EntityFamilies {
 }
 
 impl EntityMeters {
-    /// An entity begins to be brought into memory.
-    pub(crate) fn activate(&self) -> Life<'_> {
-        self.activated.inc();
-        self.live.inc();
-        Life {
-            meters: self,
-            since: Instant::now(),
-        }
-    }
-
     /// The user function has replied to a command that it was given then.
     pub(crate) fn processed(&self, since: Instant) {
         self.processing_time.observe(since.elapsed());
@@ -230,12 +220,22 @@ impl EntityMeters {
 
 /// A time of an entity in memory. It ends when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Life<'a> {
-    meters: &'a EntityMeters,
+pub(crate) struct Life {
+    meters: Arc<EntityMeters>,
     since: Instant,
 }
 
-impl Life<'_> {
+impl Life {
+    /// An entity begins to be brought into memory.
+    pub(crate) fn begin(meters: &Arc<EntityMeters>) -> Self {
+        meters.activated.inc();
+        meters.live.inc();
+        Self {
+            meters: Arc::clone(meters),
+            since: Instant::now(),
+        }
+    }
+
     /// The entity can take commands.
     pub(crate) fn loaded(&self) {
         self.meters.recovery_time.observe(self.since.elapsed());
@@ -249,7 +249,7 @@ impl Life<'_> {
     }
 }
 
-impl Drop for Life<'_> {
+impl Drop for Life {
     fn drop(&mut self) {
         self.meters.passivated.inc();
         self.meters.live.dec();

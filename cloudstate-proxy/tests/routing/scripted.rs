@@ -126,6 +126,10 @@ impl UserFunction for Scripted {
     fn wants_metadata(&self) -> bool {
         false
     }
+
+    fn speaks_unasked(&self) -> bool {
+        false
+    }
 }
 
 /// Text of a test request or response: field 2 or 1, as bytes on the wire.

@@ -101,6 +101,10 @@ impl UserFunction for Values {
     fn wants_metadata(&self) -> bool {
         false
     }
+
+    fn speaks_unasked(&self) -> bool {
+        false
+    }
 }
 
 fn obey(command: &Command, text: &str, value: &mut String) -> Say<ValueEntityStreamOut> {

@@ -4,15 +4,15 @@
 use std::{
     collections::BTreeMap,
     pin::{Pin, pin},
+    task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use cloudstate_protocol::{
     Any,
-    cloudstate::{
-        Command, StreamCancelled,
-        crdt::{CrdtInit, crdt_stream_in::Message as In},
-    },
+    cloudstate::{Command, StreamCancelled, crdt::crdt_stream_in::Message as In},
 };
+use futures_util::future::ready;
 use tokio::{
     task::coop::consume_budget,
     time::{Instant, Sleep, sleep_until},
@@ -20,7 +20,7 @@ use tokio::{
 use tonic::Code;
 
 use super::{
-    CrdtHost, End,
+    CrdtHost, End, Loaded, Parked,
     deletion::entity_deleted,
     ending::{Changes, Ending},
     exchange::Exchange,
@@ -31,12 +31,10 @@ use super::{
 };
 use crate::{
     call::CallError,
-    crdt::Crdt,
-    entity::{Envelope, Inbox, Lost, Respond, closing::CLOSE_TIMEOUT},
+    entity::{Envelope, Inbox, LINGER, Lost, Respond, Wanted, closing::CLOSE_TIMEOUT},
     metrics::Limit,
     store::EntityKey,
     trace::Trace,
-    user_function::CrdtConnection,
 };
 
 /// How many commands may be with the user function or wait for their answer to leave, before the next one is begun.
@@ -87,50 +85,53 @@ pub(super) struct Cancelled {
 }
 
 impl<'a> Activation<'a> {
-    /// An entity with a stream of its own, on which the user function is told what is known.
-    pub(super) fn new(
-        host: &'a CrdtHost,
-        key: &'a EntityKey,
-        storage: Storage,
-        connection: CrdtConnection,
-        copy: Option<Crdt>,
-    ) -> Self {
-        let mut replica = Replica::new(copy, host.cluster.clone(), host.limits.value);
-        storage.follow(&mut replica);
-        let mut exchange = Exchange::new(connection);
-        exchange.send(In::Init(CrdtInit {
-            service_name: host.live.service.name.clone(),
-            entity_id: key.entity_id.to_string(),
-            delta: replica.whole(),
-        }));
+    /// An entity that nothing has been asked of yet.
+    pub(super) fn new(host: &'a CrdtHost, key: &'a EntityKey, loaded: Loaded) -> Self {
+        let soon = host.limits.passivate_after.min(host.limits.command_timeout);
         Self {
             host,
             key,
-            storage,
-            exchange,
-            replica,
+            storage: loaded.storage,
+            exchange: loaded.exchange,
+            replica: loaded.replica,
             outbox: Outbox::default(),
             listeners: Listeners::default(),
-            last_command: 0,
+            last_command: loaded.last_command,
             running: BTreeMap::new(),
             cancelled: BTreeMap::new(),
             deleted: None,
             stopping: false,
             complaint: None,
-            timer: Box::pin(sleep_until(Instant::now())),
+            timer: Box::pin(sleep_until(Instant::now() + soon)),
         }
     }
 
-    /// Serves commands until the activation is over. Whoever waited for something has been answered then.
+    /// What is left of it when it is at rest.
+    pub(super) fn into_loaded(mut self) -> Loaded {
+        self.exchange.shrink();
+        Loaded {
+            storage: self.storage,
+            exchange: self.exchange,
+            replica: self.replica,
+            last_command: self.last_command,
+        }
+    }
+
+    /// Serves commands until the activation is over, or the entity can be parked. Whoever waited for something has been
+    /// answered then.
     ///
     /// What happens all the time is decided without waiting; what is rare has a box of its own, so that an entity that is
     /// idle is not as large as its end.
-    pub(super) async fn serve(&mut self, inbox: &mut Inbox) -> End {
+    pub(super) async fn serve(&mut self, inbox: &mut Inbox<Parked>, wanted: Wanted) -> End {
         let host = self.host;
+        if wanted == Wanted::ToLeave && inbox.is_empty() {
+            return Box::pin(self.end(Ending::Idle)).await;
+        }
         let mut last_used = Instant::now();
-        self.timer
-            .as_mut()
-            .reset(last_used + host.limits.passivate_after);
+        let mut lingers = wanted == Wanted::Again && host.may_park();
+        let patience =
+            if lingers { LINGER } else { Duration::MAX }.min(host.limits.passivate_after);
+        self.due_by(last_used + patience);
         let mut stopping = pin!(host.live.stopping());
         loop {
             // A burst must not keep clients from reading what they are sent.
@@ -156,7 +157,21 @@ impl<'a> Activation<'a> {
                     self.begin(envelope);
                     None
                 }
-                () = &mut self.timer => self.tick(last_used),
+                () = ready(()), if !lingers && self.is_at_rest() => {
+                    // Who listens no more is not to be woken: the task would stay in memory.
+                    let mut nobody = Context::from_waker(Waker::noop());
+                    match self.exchange.poll_next(&mut nobody) {
+                        Poll::Pending => return End::AtRest { since: last_used },
+                        Poll::Ready(message) => self.hear(message),
+                    }
+                }
+                () = &mut self.timer => match self.tick(last_used, patience) {
+                    Some(Ending::Idle) if lingers => {
+                        lingers = false;
+                        None
+                    }
+                    ending => ending,
+                },
                 () = &mut stopping, if !self.stopping => {
                     self.stop();
                     None
@@ -172,7 +187,7 @@ impl<'a> Activation<'a> {
     }
 
     /// What follows from whatever has just happened.
-    fn proceed(&mut self, inbox: &Inbox) -> Option<Ending> {
+    fn proceed(&mut self, inbox: &Inbox<Parked>) -> Option<Ending> {
         if self.is_undisturbed()
             && let Some(delta) = self.replica.news()
         {
@@ -224,6 +239,14 @@ impl<'a> Activation<'a> {
     /// Whether nothing is in progress and nobody listens.
     pub(super) fn is_quiet(&self) -> bool {
         self.is_undisturbed() && self.outbox.is_empty() && self.listeners.is_empty()
+    }
+
+    /// Whether the entity can be parked.
+    fn is_at_rest(&self) -> bool {
+        self.is_quiet()
+            && !self.is_deleted()
+            && self.exchange.waiting() == 0
+            && self.host.may_park()
     }
 
     fn has_room(&self) -> bool {
@@ -330,7 +353,7 @@ impl<'a> Activation<'a> {
     }
 
     /// Sees whether the entity has been idle, or something in progress, for too long; otherwise sets the timer anew.
-    fn tick(&mut self, last_used: Instant) -> Option<Ending> {
+    fn tick(&mut self, last_used: Instant, patience: Duration) -> Option<Ending> {
         let now = Instant::now();
         let limits = self.host.limits;
         let running = self.running.values().map(|running| running.since);
@@ -340,13 +363,13 @@ impl<'a> Activation<'a> {
         let due = match (self.deleted, oldest) {
             (Some(deleted), _) => deleted + CLOSE_TIMEOUT,
             (None, Some(oldest)) => oldest + limits.command_timeout,
-            (None, None) if self.is_quiet() => last_used + limits.passivate_after,
+            (None, None) if self.is_quiet() => last_used + patience,
             // Somebody listens, or waits for the store.
             (None, None) => now + limits.passivate_after,
         };
         if due > now {
             // A command that is answered soon leaves an entity that is idle from then on.
-            let due = due.min(now + limits.passivate_after);
+            let due = due.min(now + patience);
             self.timer.as_mut().reset(due);
             return None;
         }

@@ -5,7 +5,7 @@ use std::pin::pin;
 use tokio::time::{Instant, sleep_until};
 use tonic::Code;
 
-use super::{CrdtHost, End};
+use super::{CrdtHost, End, Parked};
 use crate::{call::CallError, entity::Inbox};
 
 /// What a caller reads when the entity was deleted.
@@ -14,7 +14,7 @@ pub(super) fn entity_deleted() -> CallError {
 }
 
 /// Refuses commands until the entity has been idle for a while.
-pub(super) async fn serve(host: &CrdtHost, inbox: &mut Inbox) -> End {
+pub(super) async fn serve(host: &CrdtHost, inbox: &mut Inbox<Parked>) -> End {
     let passivate_after = host.limits.passivate_after;
     let mut timer = pin!(sleep_until(Instant::now() + passivate_after));
     let mut stopping = pin!(host.live.stopping());

@@ -44,6 +44,11 @@ impl Exchange {
         self.outgoing.len()
     }
 
+    /// Keeps no room for messages that are not there.
+    pub(super) fn shrink(&mut self) {
+        self.outgoing.shrink_to(0);
+    }
+
     /// Half-closes the stream behind what waits to be sent.
     pub(super) fn close(&mut self) {
         if self.sink == Sink::Open {

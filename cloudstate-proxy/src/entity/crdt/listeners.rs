@@ -24,7 +24,9 @@ const BUFFER: usize = 256;
 pub(super) struct Listeners {
     open: HashMap<i64, Listener>,
     /// Each resolves to the id of a listener that has gone away.
-    leaving: FuturesUnordered<BoxFuture<'static, Option<i64>>>,
+    ///
+    /// There from the first listener on: most entities have none.
+    leaving: Option<FuturesUnordered<BoxFuture<'static, Option<i64>>>>,
 }
 
 #[derive(Debug)]
@@ -52,7 +54,9 @@ impl Listeners {
 
     /// Whether there is something to wait for in [`next_gone`](Self::next_gone).
     pub(super) fn is_watching(&self) -> bool {
-        !self.leaving.is_empty()
+        self.leaving
+            .as_ref()
+            .is_some_and(|leaving| !leaving.is_empty())
     }
 
     pub(super) fn len(&self) -> usize {
@@ -80,7 +84,7 @@ impl Listeners {
                 }
             }
         };
-        self.leaving.push(leaving.boxed());
+        self.leaving.get_or_insert_default().push(leaving.boxed());
         let listener = Listener {
             client,
             forgotten,
@@ -130,7 +134,7 @@ impl Listeners {
     ///
     /// May be dropped and called again at any point.
     pub(super) async fn next_gone(&mut self) -> Option<Gone> {
-        let command = self.leaving.next().await??;
+        let command = self.leaving.as_mut()?.next().await??;
         let ended = !self.listens(command);
         let gone = self.forget(command)?;
         (!ended).then_some(gone)

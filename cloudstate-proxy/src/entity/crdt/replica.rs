@@ -1,6 +1,9 @@
 //! This proxy's copy of one entity, and what its user function knows of it.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use bytes::Bytes;
 use cloudstate_protocol::cloudstate::crdt::CrdtDelta;
@@ -11,11 +14,11 @@ use crate::crdt::{Changes, Cluster, Crdt, UpdateError};
 /// A copy that the user function's deltas are applied to.
 #[derive(Debug)]
 pub(super) struct Replica {
-    cluster: Cluster,
+    cluster: Arc<Cluster>,
     /// Nothing until the first delta.
     current: Option<Crdt>,
     /// What the user function takes for current, where that is something else.
-    known: Option<Crdt>,
+    known: Option<Box<Crdt>>,
     /// At most how many bytes the whole value takes as a delta.
     size: usize,
     max_size: usize,
@@ -41,7 +44,7 @@ pub(super) enum Refused {
 
 impl Replica {
     /// `max_size` is in bytes of the whole value as a delta.
-    pub(super) fn new(current: Option<Crdt>, cluster: Cluster, max_size: usize) -> Self {
+    pub(super) fn new(current: Option<Crdt>, cluster: Arc<Cluster>, max_size: usize) -> Self {
         Self {
             size: current.as_ref().map_or(0, Crdt::delta_len),
             cluster,
@@ -95,7 +98,7 @@ impl Replica {
             return Ok(());
         };
         if self.known.is_none() && current.may_overrule(&delta, now) {
-            self.known = Some(current.clone());
+            self.known = Some(Box::new(current.clone()));
         }
         if let Some(known) = &mut self.known {
             known.update_as_seen(delta.clone(), &self.cluster, now)?;

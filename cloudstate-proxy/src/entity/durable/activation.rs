@@ -5,18 +5,21 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use cloudstate_protocol::cloudstate::{Command, Failure, client_action::Action};
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{SinkExt, StreamExt, future::ready};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tonic::Code;
 use tracing::span::EnteredSpan;
 
-use super::{DurableHost, End, Heard, Kind, Loaded, Reply, ending::Ending, unanswered::Unanswered};
+use super::{
+    DurableHost, End, Heard, Kind, Loaded, Parked, Reply, ending::Ending, unanswered::Unanswered,
+};
 use crate::{
     call::{Call, CallError, Outcome},
-    entity::{Envelope, Inbox},
+    entity::{Envelope, Inbox, LINGER, Wanted},
     store::{Commit, EntityRef, Store, Write},
     topics::{Message, Origin},
     user_function::{Connection, UserFunctionError},
@@ -74,7 +77,7 @@ impl<'a, K: Kind> Activation<'a, K> {
             entity,
             kind: loaded.kind,
             connection: loaded.connection,
-            last_command: 0,
+            last_command: loaded.last_command,
             running: None,
             ahead: VecDeque::new(),
             unanswered: Unanswered::default(),
@@ -82,14 +85,33 @@ impl<'a, K: Kind> Activation<'a, K> {
         }
     }
 
-    /// Serves commands until the activation is over. Whoever waited for something has been answered then.
+    /// What is left of it when it is at rest.
+    pub(super) fn into_loaded(self) -> Loaded<K> {
+        Loaded {
+            kind: self.kind,
+            connection: self.connection,
+            last_command: self.last_command,
+            snapshot_on_trial: self.snapshot_on_trial,
+        }
+    }
+
+    /// Serves commands until the activation is over, or the entity can be parked. Whoever waited for something has been
+    /// answered then.
     ///
     /// What an entity does all the time is decided without waiting. Only its end waits, and has a box of its own: an entity
     /// that is idle is then not as large as its end.
-    pub(super) async fn serve(&mut self, inbox: &mut Inbox) -> End {
+    pub(super) async fn serve(&mut self, inbox: &mut Inbox<Parked<K>>, wanted: Wanted) -> End {
         let host = self.host;
+        if wanted == Wanted::ToLeave && inbox.is_empty() {
+            return Box::pin(self.end(Ending::Idle, inbox)).await;
+        }
         let mut last_used = Instant::now();
-        let mut timer = pin!(sleep_until(last_used + host.limits.passivate_after));
+        let mut lingers = wanted == Wanted::Again && host.may_park();
+        let patience =
+            if lingers { LINGER } else { Duration::MAX }.min(host.limits.passivate_after);
+        let mut timer = pin!(sleep_until(
+            last_used + patience.min(host.limits.command_timeout)
+        ));
         let mut stopping = pin!(host.live.stopping());
         loop {
             let free = self.running.is_none();
@@ -107,7 +129,21 @@ impl<'a, K: Kind> Activation<'a, K> {
                     last_used = Instant::now();
                     self.begin(envelope, inbox, timer.as_mut())
                 }
-                () = &mut timer => Said::whole_or(self.tick(last_used, timer.as_mut())),
+                () = ready(()), if !lingers && host.may_park() && free && self.unanswered.is_empty() => {
+                    match self.listen_no_more() {
+                        Poll::Pending => return End::AtRest { since: last_used },
+                        Poll::Ready(message) => Said::whole_or(self.hear(message, inbox)),
+                    }
+                }
+                () = &mut timer, if lingers || !free || !host.may_park() => {
+                    match self.tick(last_used, patience, timer.as_mut()) {
+                        Some(Ending::Idle) if lingers => {
+                            lingers = false;
+                            Said::Whole
+                        }
+                        ending => Said::whole_or(ending),
+                    }
+                }
                 () = &mut stopping, if free && self.unanswered.is_empty() && inbox.is_empty() => {
                     Said::Last(Ending::Stopped)
                 }
@@ -154,7 +190,7 @@ impl<'a, K: Kind> Activation<'a, K> {
     fn begin(
         &mut self,
         mut envelope: Envelope,
-        inbox: &mut Inbox,
+        inbox: &mut Inbox<Parked<K>>,
         mut timer: Pin<&mut Sleep>,
     ) -> Said<K::In> {
         // Who is to be woken does not matter: what is not ready now is waited for behind.
@@ -228,11 +264,17 @@ impl<'a, K: Kind> Activation<'a, K> {
         (!in_time).then(|| self.timed_out())
     }
 
+    /// Hears the user function once more, which will wake nobody then: a task that it could wake would stay in memory.
+    fn listen_no_more(&mut self) -> Poll<Option<Result<K::Out, UserFunctionError>>> {
+        let mut nobody = Context::from_waker(Waker::noop());
+        self.connection.poll_next_unpin(&mut nobody)
+    }
+
     /// Handles a message from the user function, or the end of its stream.
     fn hear(
         &mut self,
         message: Option<Result<K::Out, UserFunctionError>>,
-        inbox: &mut Inbox,
+        inbox: &mut Inbox<Parked<K>>,
     ) -> Option<Ending> {
         match message {
             Some(Ok(message)) => match K::heard(message) {
@@ -342,7 +384,7 @@ impl<'a, K: Kind> Activation<'a, K> {
     }
 
     /// A failure outside a reply: the stream is of no use any more.
-    fn failure(&mut self, failure: &Failure, inbox: &mut Inbox) -> Ending {
+    fn failure(&mut self, failure: &Failure, inbox: &mut Inbox<Parked<K>>) -> Ending {
         if self.snapshot_on_trial && failure.command_id == 0 {
             if let Some(running) = self.running.take() {
                 inbox.put_back(running.envelope);
@@ -372,15 +414,20 @@ impl<'a, K: Kind> Activation<'a, K> {
     }
 
     /// Sees whether the entity has been idle, or a command running, for too long; otherwise sets the timer anew.
-    fn tick(&mut self, last_used: Instant, timer: Pin<&mut Sleep>) -> Option<Ending> {
+    fn tick(
+        &mut self,
+        last_used: Instant,
+        patience: Duration,
+        timer: Pin<&mut Sleep>,
+    ) -> Option<Ending> {
         let now = Instant::now();
         let due = match &self.running {
             Some(running) => running.since + self.host.limits.command_timeout,
-            None => last_used + self.host.limits.passivate_after,
+            None => last_used + patience,
         };
         if due > now {
             // A command that is answered soon leaves an entity that is idle from then on.
-            timer.reset(due.min(now + self.host.limits.passivate_after));
+            timer.reset(due.min(now + patience));
             return None;
         }
         Some(match self.running {

@@ -3,7 +3,7 @@
 use futures_util::{SinkExt, StreamExt};
 use tonic::Code;
 
-use super::{End, Kind, activation::Activation};
+use super::{End, Kind, Parked, activation::Activation};
 use crate::{
     call::CallError,
     entity::{Inbox, closing},
@@ -34,7 +34,7 @@ impl<K: Kind> Activation<'_, K> {
     ///
     /// Commands that were given ahead of the running one's reply are for the next activation, like those that have not
     /// been given yet: whatever the user function made of them was on this stream, and nothing of it is stored.
-    pub(super) async fn end(&mut self, ending: Ending, inbox: &mut Inbox) -> End {
+    pub(super) async fn end(&mut self, ending: Ending, inbox: &mut Inbox<Parked<K>>) -> End {
         let moot = self.put_back(inbox);
         let end = match ending {
             Ending::Idle => self.settle(End::Idle).await,
@@ -64,7 +64,7 @@ impl<K: Kind> Activation<'_, K> {
     }
 
     /// Puts the commands that were given ahead back into the inbox, in their order.
-    fn put_back(&mut self, inbox: &mut Inbox) -> usize {
+    fn put_back(&mut self, inbox: &mut Inbox<Parked<K>>) -> usize {
         let moot = self.ahead.len();
         for ahead in self.ahead.drain(..).rev() {
             inbox.put_back(ahead.envelope);

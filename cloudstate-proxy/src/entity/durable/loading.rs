@@ -105,6 +105,7 @@ impl<'a, K: Kind> Loading<'a, K> {
         Ok(Loaded {
             kind,
             connection: self.connection,
+            last_command: 0,
             snapshot_on_trial: self.with_snapshot,
         })
     }
