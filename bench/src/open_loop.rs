@@ -1,6 +1,6 @@
 //! Calls that arrive at a rate, whatever becomes of those before; and, by the same means, callers that wait.
 //!
-//! Each connection is a loop of its own, over [`http2`](crate::http2): calls are encoded beforehand, and all that are
+//! Each connection is a loop of its own, over [`http2`]: calls are encoded beforehand, and all that are
 //! due at a time are written at once. All of them share one thread, which keeps off the server's core.
 
 mod connection;

@@ -38,6 +38,7 @@ use crate::{
     readiness::Readiness,
     router::Router,
     settings::{Settings, WebSettings},
+    store::Demand,
     trace::Tracer,
 };
 use builtin::Builtin;
@@ -100,6 +101,12 @@ impl Frontend {
             request_timeout: settings.request_timeout,
             web: settings.web.clone(),
         }
+    }
+
+    /// How many requests are in progress, whenever it is asked.
+    pub(crate) fn demand(&self) -> Demand {
+        let requests = self.requests.clone();
+        Arc::new(move || requests.len())
     }
 
     /// A front-end for what is served from now on, in place of this one.

@@ -82,6 +82,7 @@ impl Proxy {
             metrics,
         );
         let frontend = Frontend::new(router.clone(), settings, readiness, tracer).await;
+        store.watch_demand(frontend.demand());
         let entrance = Arc::new(Entrance::new(frontend));
         entrance.serve().await;
         let serving = listener.serve(Arc::clone(&entrance), settings);

@@ -104,6 +104,10 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
         None
     }
 
+    /// Learns where to ask how many requests are in progress, of which any may write next. An engine that writes in groups
+    /// may wait a moment for a crowd; by itself it knows only of those that have come.
+    fn watch_demand(&self, _: Demand) {}
+
     /// What and where it is, for people: `stored by SQLite in ./data/shopping-cart`.
     fn describe(&self) -> String;
 
@@ -131,6 +135,9 @@ pub fn open(location: &StoreLocation) -> Result<Arc<dyn Store>, OpenError> {
         StoreLocation::Directory(directory) => Arc::new(SqliteStore::open(directory)?),
     })
 }
+
+/// How many requests are in progress at the moment.
+pub type Demand = Arc<dyn Fn() -> usize + Send + Sync>;
 
 /// Why a store takes nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -103,6 +103,10 @@ impl SqliteStore {
 }
 
 impl Store for SqliteStore {
+    fn watch_demand(&self, demand: store::Demand) {
+        self.writer.watch(demand);
+    }
+
     fn append(&self, append: Append) -> Commit {
         self.writer.write(Write::Append(append))
     }

@@ -17,8 +17,8 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Bytes that a connection reads in a turn when requests are refused: a dozen calls with a short message.
-const PORTION: usize = 1024;
+/// Bytes that a connection reads in a turn when requests are refused: some fifty calls with a short message.
+const PORTION: usize = 4096;
 
 /// What the parts of one connection know of its turn; all of them are in its task.
 #[derive(Debug)]

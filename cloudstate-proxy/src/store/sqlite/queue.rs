@@ -1,14 +1,16 @@
 //! What waits to be written, and what becomes of it when the thread that writes ends.
 
 use std::{
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    fmt,
+    sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
     thread,
+    time::Duration,
 };
 
 use tokio::sync::oneshot;
 
 use super::{lock::Lock, write::Write};
-use crate::store::{Commit, StoreError};
+use crate::store::{Commit, Demand, StoreError};
 
 /// Writes that may wait for the disk, and the bytes of their payloads.
 const CAPACITY: usize = 65_536;
@@ -18,19 +20,34 @@ const CAPACITY_BYTES: usize = 256 << 20;
 const GROUP: usize = 4096;
 const GROUP_BYTES: usize = 32 << 20;
 
+/// Requests in progress that are a crowd. While one transaction is written, only a few of their writes gather for the next
+/// where the disk is fast, because the processor is busy with the others; and each transaction costs a sync. Given a
+/// pause, more gather: with 256 callers it brought 7 % more calls. Few callers would all wait for it: with 16, it took 16 %.
+const CROWD: usize = 96;
+/// Writes of the group before that show that the crowd writes, and writes that are enough without a pause.
+const SOME: usize = 4;
+const ENOUGH: usize = 64;
+/// How long a group is given to grow.
+const PAUSE: Duration = Duration::from_micros(250);
+
 pub(super) type Answer = Result<u64, StoreError>;
 type Closed = Result<(), StoreError>;
 
 /// Where callers and the thread meet.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Queue {
     state: Mutex<State>,
     work: Condvar,
+    demand: OnceLock<Demand>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     waiting: Vec<Pending>,
+    /// The thread sleeps until it is told of work.
+    asleep: bool,
+    /// Writes of the last group.
+    last: usize,
     /// Of the payloads that wait.
     bytes: usize,
     closing: Vec<oneshot::Sender<Closed>>,
@@ -80,9 +97,9 @@ impl Queue {
             bytes,
             respond,
         });
+        let asleep = std::mem::take(&mut state.asleep);
         drop(state);
-        // The thread sleeps only while nothing waits.
-        if waiting == 0 {
+        if asleep {
             self.work.notify_one();
         }
         Commit::waiting(answer)
@@ -108,14 +125,28 @@ impl Queue {
         async move { closed.await.unwrap_or(Ok(())) }
     }
 
+    /// Learns where to ask how many requests are in progress. The first to say so is asked.
+    pub(super) fn watch(&self, demand: Demand) {
+        let _ = self.demand.set(demand);
+    }
+
     /// Waits for work and moves it to `group`, oldest first; `false` when there is none and will be none.
     pub(super) fn take(&self, group: &mut Vec<Pending>) -> bool {
         let mut state = self.state();
         while state.waiting.is_empty() && !state.closed {
+            state.asleep = true;
             state = self
                 .work
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
+        }
+        state.asleep = false;
+        if state.last >= SOME && state.waiting.len() < ENOUGH && !state.closed {
+            drop(state);
+            if self.demand.get().is_some_and(|demand| demand() >= CROWD) {
+                thread::sleep(PAUSE);
+            }
+            state = self.state();
         }
         if state.waiting.len() <= GROUP && state.bytes <= GROUP_BYTES {
             std::mem::swap(&mut state.waiting, group);
@@ -131,6 +162,7 @@ impl Queue {
             group.extend(state.waiting.drain(..count));
             state.bytes -= group.iter().map(|pending| pending.bytes).sum::<usize>();
         }
+        state.last = group.len();
         !group.is_empty()
     }
 
@@ -147,6 +179,14 @@ impl Queue {
     fn state(&self) -> MutexGuard<'_, State> {
         // Nothing panics while it holds the lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue")
+            .field("state", &self.state)
+            .finish_non_exhaustive()
     }
 }
 
@@ -188,7 +228,7 @@ mod tests {
 
     use cloudstate_protocol::Any;
 
-    use super::{CAPACITY_BYTES, GROUP_BYTES, Queue, Running, Write};
+    use super::{CAPACITY_BYTES, CROWD, GROUP_BYTES, Queue, Running, SOME, Write};
     use crate::store::{Append, EntityKey, EntityRef, StoreError};
 
     fn append(bytes: usize) -> Write {
@@ -251,5 +291,24 @@ mod tests {
         let _large = queue.push(append(CAPACITY_BYTES + 1));
         assert!(queue.take(&mut group));
         assert_eq!(group.len(), 1);
+    }
+
+    #[test]
+    fn what_a_crowd_writes_in_a_pause_is_in_the_group() {
+        let queue = Arc::new(Queue::default());
+        let crowd = Arc::downgrade(&queue);
+        queue.watch(Arc::new(move || {
+            // Whoever is asked holds no lock.
+            drop(crowd.upgrade().unwrap().push(append(1)));
+            CROWD
+        }));
+        let mut group = Vec::new();
+        for (written, taken) in [(SOME, SOME), (1, 2), (1, 1)] {
+            for _ in 0..written {
+                drop(queue.push(append(1)));
+            }
+            assert!(queue.take(&mut group));
+            assert_eq!(group.drain(..).len(), taken);
+        }
     }
 }

@@ -24,7 +24,7 @@ use super::{
     write::Write,
 };
 use crate::store::{
-    Commit, EntityKey, EntityRef, OpenError, StoreError, Trouble,
+    Commit, Demand, EntityKey, EntityRef, OpenError, StoreError, Trouble,
     meters::{StoreMeters, reading},
 };
 
@@ -88,6 +88,11 @@ impl Writer {
 
     pub(super) fn write(&self, write: Write) -> Commit {
         self.queue.push(write)
+    }
+
+    /// Learns where to ask how many requests are in progress.
+    pub(super) fn watch(&self, demand: Demand) {
+        self.queue.watch(demand);
     }
 
     /// The position of the last stored event, as it grows.
