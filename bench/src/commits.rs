@@ -41,7 +41,11 @@ impl Commits {
         let started = Instant::now();
         let latencies = runtime(1)?.block_on(append(&store, writers, started + time));
         let elapsed = started.elapsed();
-        let used = Process::this().cpu_time().map_err(read())? - before;
+        // It is less than before where a thread has ended whose time is not in the clock's ticks yet.
+        let used = Process::this()
+            .cpu_time()
+            .map_err(read())?
+            .saturating_sub(before);
         let mut latencies = latencies.map_err(|error| journal::failed(directory, error))?;
         latencies.sort_unstable();
         drop(store);

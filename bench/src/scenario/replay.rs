@@ -76,7 +76,7 @@ fn measure(
         &expected(history),
     ))?;
     let took = called.elapsed();
-    let used = server.cpu_time()? - used;
+    let used = server.cpu_time()?.saturating_sub(used);
     let read = server.bytes_read()? - read;
     let kept = if history.snapshot {
         " and a snapshot"
