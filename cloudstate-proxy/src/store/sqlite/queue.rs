@@ -22,7 +22,8 @@ const GROUP_BYTES: usize = 32 << 20;
 
 /// Requests in progress that are a crowd. While one transaction is written, only a few of their writes gather for the next
 /// where the disk is fast, because the processor is busy with the others; and each transaction costs a sync. Given a
-/// pause, more gather: with 256 callers it brought 7 % more calls. Few callers would all wait for it: with 16, it took 16 %.
+/// pause, more gather: in trials, 0.3 ms brought 7 % more calls with 256 callers. Few callers would all wait for it: 0.25 ms
+/// took 16 % of the calls of 16.
 const CROWD: usize = 96;
 /// Writes of the group before that show that the crowd writes, and writes that are enough without a pause.
 const SOME: usize = 4;
